@@ -1,0 +1,179 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Llamux. "make help" lists the targets.
+#
+#	CC, CFLAGS, LDFLAGS	as usual; CFLAGS come after the project's own
+#	WERROR=-Werror		warnings stop the build
+#	SANITIZE=address,undefined	into build/san (all products of it)
+#	BED=qemu-6.1 MODEL=file.gguf PROMPT=text ASK="--temp 0"	for run
+
+MAKEFLAGS += --no-builtin-rules
+.SUFFIXES:
+.DELETE_ON_ERROR:
+
+CFLAGS ?=
+LDFLAGS ?=
+WERROR ?=
+BUILD ?= $(if $(SANITIZE),build/san,build)
+MACHINE := $(firstword $(subst -, ,$(shell $(CC) -dumpmachine 2>&1)))
+AR ?= ar
+
+PREFIX ?= /usr/local
+BINDIR ?= $(PREFIX)/bin
+LIBDIR ?= $(PREFIX)/lib
+INCLUDEDIR ?= $(PREFIX)/include
+DATADIR ?= $(PREFIX)/share
+MANDIR ?= $(DATADIR)/man
+
+# What is run, in which kernel, on what.
+BED ?= qemu-6.1
+MODEL ?= models/llamux-default.gguf
+PROMPT ?=
+ASK ?=
+KDIR ?= /lib/modules/$(shell uname -r)/build
+
+WARN := -Wall -Wextra -Wmissing-prototypes -Wstrict-prototypes -Wshadow \
+	-Wvla -Wno-unused-parameter -Wno-sign-compare $(WERROR)
+BASE := -std=gnu11 -O2 -g $(WARN) $(if $(SANITIZE),-fsanitize=$(SANITIZE) \
+	-fno-sanitize-recover=all -fno-omit-frame-pointer)
+DEPS = -MMD -MP -MF $(@:.o=.d)
+LINK := $(if $(SANITIZE),-fsanitize=$(SANITIZE)) -pthread
+
+ENGINE_INC := -Iengine/include -Iengine
+USER_INC := -Iinclude/uapi -Iuser -Iengine/include
+
+# The engine is compiled as the kernel will: its integer files without any
+# floating-point or vector register, the others without contraction.
+ENGINE_INT := $(BASE) -ffreestanding -fno-strict-aliasing $(ENGINE_INC)
+ENGINE_FP := $(BASE) -ffreestanding -fno-strict-aliasing -ffp-contract=off \
+	-fno-math-errno -D_MM_MALLOC_H_INCLUDED $(ENGINE_INC)
+AVX2 := -mavx2 -mfma -mf16c
+AVX512 := $(AVX2) -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni
+
+ENGINE_SRC := $(wildcard engine/*.c engine/arch/*.c)
+FP_SRC := $(wildcard engine/fp/*.c engine/arch/generic/*.c)
+ifneq ($(filter x86_64 i%86,$(MACHINE)),)
+ENGINE_INT += -mgeneral-regs-only
+FP_SRC += $(wildcard engine/arch/x86/*.c)
+endif
+ifneq ($(filter aarch64,$(MACHINE)),)
+ENGINE_INT += -mgeneral-regs-only
+FP_SRC += $(wildcard engine/arch/arm64/*.c)
+endif
+
+LX_SRC := user/host.c user/pool.c user/files.c user/local.c
+LIB_SRC := user/client.c user/device.c user/ctl.c user/inproc.c
+TOOL_SRC := $(wildcard tools/*.c)
+TEST_SRC := $(wildcard tests/engine/*.c)
+
+objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
+ENGINE_OBJ := $(call objects,$(ENGINE_SRC))
+FP_OBJ := $(call objects,$(FP_SRC))
+USER_OBJ := $(call objects,$(LX_SRC) $(LIB_SRC) $(TOOL_SRC))
+TEST_OBJ := $(call objects,$(TEST_SRC))
+ALL_OBJ := $(ENGINE_OBJ) $(FP_OBJ) $(USER_OBJ) $(TEST_OBJ)
+TESTS := $(patsubst tests/%.c,$(BUILD)/tests/%,$(TEST_SRC))
+LIBS := $(BUILD)/libllamux.a $(BUILD)/liblx.a
+
+.PHONY: all
+all: $(BUILD)/llamux $(LIBS) $(TESTS) ## Build the command, libraries and tests
+
+$(BUILD)/liblx.a: $(ENGINE_OBJ) $(FP_OBJ) $(call objects,$(LX_SRC))
+$(BUILD)/libllamux.a: $(call objects,$(LIB_SRC))
+$(BUILD)/%.a:
+	@rm -f $@
+	$(AR) rcs $@ $^
+
+$(BUILD)/llamux: $(call objects,$(TOOL_SRC)) $(LIBS)
+	$(CC) $(LINK) $(LDFLAGS) -o $@ $^ -ldl
+
+$(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(LIBS)
+	@mkdir -p $(@D)
+	$(CC) $(LINK) $(LDFLAGS) -o $@ $^ -lm
+
+$(ENGINE_OBJ): FLAGS = $(ENGINE_INT)
+$(FP_OBJ): FLAGS = $(ENGINE_FP) $(ISA)
+$(BUILD)/obj/engine/arch/x86/avx2%: ISA = $(AVX2)
+$(BUILD)/obj/engine/arch/x86/avx512%: ISA = $(AVX512)
+$(USER_OBJ): FLAGS = $(BASE) -pthread $(USER_INC)
+$(TEST_OBJ): FLAGS = $(BASE) -pthread $(USER_INC) -Itests -Iengine
+
+$(ALL_OBJ): $(BUILD)/obj/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(FLAGS) $(CFLAGS) $(DEPS) -c -o $@ $<
+
+-include $(ALL_OBJ:.o=.d)
+-include $(wildcard scripts/*.mk)
+
+.PHONY: help
+help: ## List the targets
+	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/\1	\2/p' \
+		$(MAKEFILE_LIST) | expand -t 16
+
+# What follows works on a machine without a compiler: it is installed first.
+.PHONY: run
+run: ## Boot a stock kernel with the module and talk to MODEL, or ask PROMPT
+	@scripts/deps.sh build
+	@$(MAKE) --no-print-directory all
+	@scripts/run "$(BED)" "$(MODEL)" $${PROMPT:+"$$PROMPT"}
+export PROMPT ASK
+
+.PHONY: test
+test: ## Run everything CI runs, or the tests named T=...
+	@scripts/deps.sh build check
+	@$(MAKE) --no-print-directory all
+	@tests/run $(T)
+
+.PHONY: check
+check: all ## Check style, layering, objects and shell scripts
+	@scripts/check
+
+.PHONY: bench
+bench: all ## Measure prefill and decode speed of MODEL
+	@$(BUILD)/llamux bench --user -m "$(MODEL)" $(BENCH_ARGS)
+
+# Kbuild leaves its products beside the source: beside a copy of it, then.
+.PHONY: module
+module: ## Build llamux.ko for the kernel at KDIR, into build/module
+	@mkdir -p build/module
+	@find build/module -name '*.[ch]' ! -name '*.mod.c' -delete
+	@cp -rp --parents engine kernel include build/module
+	$(MAKE) -C "$(KDIR)" M="$(CURDIR)/build/module/kernel" modules
+
+.PHONY: fuzz
+fuzz: ## Build and run the fuzzers (fuzz/run)
+	@fuzz/run
+
+KO := build/module/kernel/llamux.ko
+KO_DIR = /lib/modules/$(shell $(MAKE) -s -C "$(KDIR)" kernelrelease)/updates
+
+.PHONY: install
+install: all ## Install command, library, headers, manual, and the module if built
+	install -D -m 755 $(BUILD)/llamux "$(DESTDIR)$(BINDIR)/llamux"
+	install -D -m 644 -t "$(DESTDIR)$(LIBDIR)" $(LIBS)
+	install -D -m 644 -t "$(DESTDIR)$(INCLUDEDIR)" user/llamux.h
+	install -D -m 644 -t "$(DESTDIR)$(INCLUDEDIR)/linux" \
+		include/uapi/linux/llamux.h
+	install -D -m 644 -t "$(DESTDIR)$(MANDIR)/man1" man/llamux.1
+	install -D -m 644 -t "$(DESTDIR)$(MANDIR)/man4" man/llama.4
+	[ ! -e models/llamux-default.gguf ] || \
+		install -D -m 644 models/llamux-default.gguf \
+		"$(DESTDIR)$(DATADIR)/llamux/default.gguf"
+	[ ! -e $(KO) ] || install -D -m 644 -t "$(DESTDIR)$(KO_DIR)" $(KO)
+	[ ! -e $(KO) ] || [ -n "$(DESTDIR)" ] || depmod
+
+.PHONY: uninstall
+uninstall: ## Remove what install installed
+	rm -f "$(DESTDIR)$(BINDIR)/llamux" \
+		"$(DESTDIR)$(LIBDIR)/libllamux.a" \
+		"$(DESTDIR)$(LIBDIR)/liblx.a" \
+		"$(DESTDIR)$(INCLUDEDIR)/llamux.h" \
+		"$(DESTDIR)$(INCLUDEDIR)/linux/llamux.h" \
+		"$(DESTDIR)$(MANDIR)/man1/llamux.1" \
+		"$(DESTDIR)$(MANDIR)/man4/llama.4" \
+		"$(DESTDIR)$(DATADIR)/llamux/default.gguf"
+	[ ! -d "$(KDIR)" ] || rm -f "$(DESTDIR)$(KO_DIR)/llamux.ko"
+
+.PHONY: clean
+clean: ## Remove what was built
+	rm -rf build

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/* The implementations that were compiled in, worst first. */
+#include "lx/lx.h"
+#include "op.h"
+
+static const struct lx_ops *const implementations[] = {
+	&lx_ops_generic,
+#ifdef __x86_64__
+	&lx_ops_avx2,
+	&lx_ops_avx512,
+#endif
+};
+
+static bool name_eq(const char *a, const char *b)
+{
+	while (*a && *a == *b) {
+		a++;
+		b++;
+	}
+	return *a == *b;
+}
+
+static bool usable(const struct lx_ops *ops)
+{
+	return (lx_cpu_features() & ops->cpu) == ops->cpu;
+}
+
+const struct lx_ops *lx_ops_find(const char *name)
+{
+	bool best = !name || name_eq(name, "auto");
+	u32 i = LX_ARRAY_SIZE(implementations);
+
+	while (i-- > 0) {
+		const struct lx_ops *ops = implementations[i];
+
+		if (usable(ops) && (best || name_eq(name, ops->name)))
+			return ops;
+	}
+	return NULL;
+}
+
+const char *lx_simd_name(u32 n, bool *ok)
+{
+	if (n >= LX_ARRAY_SIZE(implementations))
+		return NULL;
+	*ok = usable(implementations[n]);
+	return implementations[n]->name;
+}

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/* AVX2 with FMA and F16C. */
+#include "vec_avx2.h"
+#include "../../fp/kernels.h"
+
+const struct lx_ops lx_ops_avx2 = {
+	.name = "avx2",
+	.cpu = LX_CPU_AVX2,
+	.t_max = MM_T,
+	.mac_tile = 1 << 20,
+	.mac_tile_f = 512 << 10,
+	.byte_tile = 128 << 10,
+	LX_TILES
+};

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/* AVX-512 F, BW, VL, DQ with VNNI. */
+#include "vec_avx512.h"
+#include "../../fp/kernels.h"
+
+const struct lx_ops lx_ops_avx512 = {
+	.name = "avx512",
+	.cpu = LX_CPU_AVX512,
+	.t_max = MM_T,
+	.mac_tile = 2 << 20,
+	.mac_tile_f = 1 << 20,
+	.byte_tile = 128 << 10,
+	LX_TILES
+};

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/*
+ * Vector primitives for AVX2 with FMA and F16C: 8 lanes. See
+ * arch/generic/vec.h, which says what each must compute to the bit.
+ */
+#ifndef LX_VEC_AVX2_H
+#define LX_VEC_AVX2_H
+
+#include <immintrin.h>
+#include "lx/deps.h"
+
+#define LX_ISA avx2
+#define VL 8
+#define MM_T 4
+#define INL static inline __attribute__((always_inline))
+#define UNROLL _Pragma("GCC unroll 8")
+#define FIXED_T 1	/* a kernel for every group size */
+
+typedef __m256 vf;
+typedef __m256i vi;
+typedef __m256i vb;
+
+INL vf vf_load(const float *p) { return _mm256_loadu_ps(p); }
+INL void vf_store(float *p, vf a) { _mm256_storeu_ps(p, a); }
+INL vf vf_set1(float a) { return _mm256_set1_ps(a); }
+INL vf vf_zero(void) { return _mm256_setzero_ps(); }
+INL vf vf_add(vf a, vf b) { return _mm256_add_ps(a, b); }
+INL vf vf_sub(vf a, vf b) { return _mm256_sub_ps(a, b); }
+INL vf vf_mul(vf a, vf b) { return _mm256_mul_ps(a, b); }
+INL vf vf_div(vf a, vf b) { return _mm256_div_ps(a, b); }
+INL vf vf_max(vf a, vf b) { return _mm256_max_ps(a, b); }
+INL vf vf_min(vf a, vf b) { return _mm256_min_ps(a, b); }
+INL vf vf_fma(vf a, vf b, vf c) { return _mm256_fmadd_ps(a, b, c); }
+INL vf vf_fnma(vf a, vf b, vf c) { return _mm256_fnmadd_ps(a, b, c); }
+
+INL vf vf_abs(vf a)
+{
+	return _mm256_and_ps(a, _mm256_castsi256_ps(
+					_mm256_set1_epi32(0x7fffffff)));
+}
+
+INL vf vf_load_f16(const u16 *p)
+{
+	return _mm256_cvtph_ps(_mm_loadu_si128((const __m128i_u *)p));
+}
+
+INL vf vf_load_bf16(const u16 *p)
+{
+	__m128i h = _mm_loadu_si128((const __m128i_u *)p);
+
+	return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(h),
+						     16));
+}
+
+INL void vf_store_f16(u16 *p, vf a)
+{
+	_mm_storeu_si128((__m128i_u *)p,
+			 _mm256_cvtps_ph(a, _MM_FROUND_TO_NEAREST_INT));
+}
+
+INL vi vi_load_u8(const u8 *p)
+{
+	return _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i_u *)p));
+}
+
+INL vi vi_load_s8(const s8 *p)
+{
+	return _mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i_u *)p));
+}
+
+INL vf vf_from_vi(vi a) { return _mm256_cvtepi32_ps(a); }
+INL vi vi_round(vf a) { return _mm256_cvtps_epi32(a); }
+INL vi vi_set1(s32 a) { return _mm256_set1_epi32(a); }
+INL vi vi_zero(void) { return _mm256_setzero_si256(); }
+INL vi vi_add(vi a, vi b) { return _mm256_add_epi32(a, b); }
+INL vi vi_mul(vi a, vi b) { return _mm256_mullo_epi32(a, b); }
+INL vi vi_and(vi a, vi b) { return _mm256_and_si256(a, b); }
+#define vi_sll(a, n) _mm256_slli_epi32(a, n)
+#define vi_srl(a, n) _mm256_srli_epi32(a, n)
+INL vf vf_from_bits(vi a) { return _mm256_castsi256_ps(a); }
+
+INL float vf_sum16(const vf *v)
+{
+	__m256 a = _mm256_add_ps(v[0], v[1]);
+	__m128 b = _mm_add_ps(_mm256_castps256_ps128(a),
+			      _mm256_extractf128_ps(a, 1));
+
+	b = _mm_add_ps(b, _mm_movehl_ps(b, b));
+	return _mm_cvtss_f32(_mm_add_ss(b, _mm_movehdup_ps(b)));
+}
+
+INL void vi_store_s8(s8 *p, vi a)
+{
+	__m128i w = _mm_packs_epi32(_mm256_castsi256_si128(a),
+				    _mm256_extracti128_si256(a, 1));
+
+	_mm_storel_epi64((__m128i_u *)p, _mm_packs_epi16(w, w));
+}
+
+INL vb vb_load(const u8 *p) { return _mm256_loadu_si256((const __m256i_u *)p); }
+INL vb vb_set1(u8 a) { return _mm256_set1_epi8((char)a); }
+INL vb vb_and(vb a, vb b) { return _mm256_and_si256(a, b); }
+INL vb vb_or(vb a, vb b) { return _mm256_or_si256(a, b); }
+/* Shifts move bits across bytes: mask afterwards. */
+#define vb_srl(a, n) _mm256_srli_epi16(a, n)
+#define vb_sll(a, n) _mm256_slli_epi16(a, n)
+
+INL vb vb_lut(const u8 *table, vb idx)
+{
+	__m256i t = _mm256_broadcastsi128_si256(
+			_mm_loadu_si128((const __m128i_u *)table));
+
+	return _mm256_shuffle_epi8(t, idx);
+}
+
+/* Weights up to 7 bits: pairs of products fit 16 bits. */
+INL vi vi_dot(vi acc, vb w, const s8 *x)
+{
+	__m256i p = _mm256_maddubs_epi16(w, _mm256_set1_epi32(*(const s32 *)x));
+
+	return _mm256_add_epi32(acc, _mm256_madd_epi16(p,
+						_mm256_set1_epi16(1)));
+}
+
+/*
+ * Full 8-bit weights, stored as w + 128: pairs of u8 * s8 would saturate.
+ * Even and odd bytes are widened and multiplied as 16-bit numbers instead.
+ */
+INL vi vi_dot_wide(vi acc, vb w, const s8 *x)
+{
+	__m256i xv = _mm256_set1_epi32(*(const s32 *)x);
+	__m256i we = _mm256_and_si256(w, _mm256_set1_epi16(0xff));
+	__m256i wo = _mm256_srli_epi16(w, 8);
+	__m256i xe = _mm256_srai_epi16(_mm256_slli_epi16(xv, 8), 8);
+	__m256i xo = _mm256_srai_epi16(xv, 8);
+
+	acc = _mm256_add_epi32(acc, _mm256_madd_epi16(we, xe));
+	return _mm256_add_epi32(acc, _mm256_madd_epi16(wo, xo));
+}
+
+#define v_prefetch(p) _mm_prefetch((const char *)(p), _MM_HINT_T0)
+
+#endif

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/*
+ * Vector primitives for AVX-512 (F, BW, VL, DQ, VNNI): 16 lanes. See
+ * arch/generic/vec.h, which says what each must compute to the bit.
+ */
+#ifndef LX_VEC_AVX512_H
+#define LX_VEC_AVX512_H
+
+#include <immintrin.h>
+#include "lx/deps.h"
+
+#define LX_ISA avx512
+#define VL 16		/* lanes of a vector */
+#define MM_T 8		/* tokens of one group */
+#define INL static inline __attribute__((always_inline))
+#define UNROLL _Pragma("GCC unroll 8")
+#define FIXED_T 1	/* a kernel for every group size */
+
+typedef __m512 vf;
+typedef __m512i vi;
+typedef __m512i vb;
+
+INL vf vf_load(const float *p) { return _mm512_loadu_ps(p); }
+INL void vf_store(float *p, vf a) { _mm512_storeu_ps(p, a); }
+INL vf vf_set1(float a) { return _mm512_set1_ps(a); }
+INL vf vf_zero(void) { return _mm512_setzero_ps(); }
+INL vf vf_add(vf a, vf b) { return _mm512_add_ps(a, b); }
+INL vf vf_sub(vf a, vf b) { return _mm512_sub_ps(a, b); }
+INL vf vf_mul(vf a, vf b) { return _mm512_mul_ps(a, b); }
+INL vf vf_div(vf a, vf b) { return _mm512_div_ps(a, b); }
+INL vf vf_max(vf a, vf b) { return _mm512_max_ps(a, b); }
+INL vf vf_min(vf a, vf b) { return _mm512_min_ps(a, b); }
+INL vf vf_fma(vf a, vf b, vf c) { return _mm512_fmadd_ps(a, b, c); }
+INL vf vf_fnma(vf a, vf b, vf c) { return _mm512_fnmadd_ps(a, b, c); }
+
+INL vf vf_abs(vf a)
+{
+	return _mm512_castsi512_ps(_mm512_and_si512(_mm512_castps_si512(a),
+					_mm512_set1_epi32(0x7fffffff)));
+}
+
+INL vf vf_load_f16(const u16 *p)
+{
+	return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i_u *)p));
+}
+
+INL vf vf_load_bf16(const u16 *p)
+{
+	__m256i h = _mm256_loadu_si256((const __m256i_u *)p);
+
+	return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(h),
+						     16));
+}
+
+INL void vf_store_f16(u16 *p, vf a)
+{
+	_mm256_storeu_si256((__m256i_u *)p,
+			    _mm512_cvtps_ph(a, _MM_FROUND_TO_NEAREST_INT |
+					       _MM_FROUND_NO_EXC));
+}
+
+INL vi vi_load_u8(const u8 *p)
+{
+	return _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i_u *)p));
+}
+
+INL vi vi_load_s8(const s8 *p)
+{
+	return _mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i_u *)p));
+}
+
+INL vf vf_from_vi(vi a) { return _mm512_cvtepi32_ps(a); }
+INL vi vi_round(vf a) { return _mm512_cvtps_epi32(a); }
+INL vi vi_set1(s32 a) { return _mm512_set1_epi32(a); }
+INL vi vi_zero(void) { return _mm512_setzero_si512(); }
+INL vi vi_add(vi a, vi b) { return _mm512_add_epi32(a, b); }
+INL vi vi_mul(vi a, vi b) { return _mm512_mullo_epi32(a, b); }
+INL vi vi_and(vi a, vi b) { return _mm512_and_si512(a, b); }
+#define vi_sll(a, n) _mm512_slli_epi32(a, n)
+#define vi_srl(a, n) _mm512_srli_epi32(a, n)
+INL vf vf_from_bits(vi a) { return _mm512_castsi512_ps(a); }
+
+INL float vf_sum16(const vf *v)
+{
+	__m256 a = _mm256_add_ps(_mm512_castps512_ps256(v[0]),
+				 _mm512_extractf32x8_ps(v[0], 1));
+	__m128 b = _mm_add_ps(_mm256_castps256_ps128(a),
+			      _mm256_extractf128_ps(a, 1));
+
+	b = _mm_add_ps(b, _mm_movehl_ps(b, b));
+	return _mm_cvtss_f32(_mm_add_ss(b, _mm_movehdup_ps(b)));
+}
+
+INL void vi_store_s8(s8 *p, vi a)
+{
+	_mm_storeu_si128((__m128i_u *)p, _mm512_cvtepi32_epi8(a));
+}
+
+INL vb vb_load(const u8 *p) { return _mm512_loadu_si512(p); }
+INL vb vb_set1(u8 a) { return _mm512_set1_epi8((char)a); }
+INL vb vb_and(vb a, vb b) { return _mm512_and_si512(a, b); }
+INL vb vb_or(vb a, vb b) { return _mm512_or_si512(a, b); }
+/* Shifts move bits across bytes: mask afterwards. */
+#define vb_srl(a, n) _mm512_srli_epi16(a, n)
+#define vb_sll(a, n) _mm512_slli_epi16(a, n)
+
+INL vb vb_lut(const u8 *table, vb idx)
+{
+	__m512i t = _mm512_broadcast_i32x4(
+			_mm_loadu_si128((const __m128i_u *)table));
+
+	return _mm512_shuffle_epi8(t, idx);
+}
+
+INL vi vi_dot(vi acc, vb w, const s8 *x)
+{
+	return _mm512_dpbusd_epi32(acc, w,
+				   _mm512_set1_epi32(*(const s32 *)x));
+}
+
+#define vi_dot_wide vi_dot
+
+#define v_prefetch(p) _mm_prefetch((const char *)(p), _MM_HINT_T0)
+
+#endif

@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/*
+ * Steps: which tokens of which sessions are computed together. Sessions that
+ * decode come first, one token each; prompts fill what is left, a little at a
+ * time while somebody decodes, so that no stream waits for another's prompt.
+ */
+#include "session.h"
+
+void lx_batch_begin(struct lx_engine *e)
+{
+	e->n_entries = 0;
+	e->n_tokens = 0;
+	e->n_rows = 0;
+	e->n_items = 0;
+	e->n_sample = 0;
+	e->n_ops = 0;
+}
+
+/* Attention works on blocks of consecutive tokens of one sequence. */
+static void add_items(struct lx_engine *e, struct lx_session *s, u32 slot0,
+		      u32 n)
+{
+	for (u32 i = 0; i < n; i += e->shape.tokens) {
+		struct lx_attn_item *it = &e->items[e->n_items++];
+
+		it->pages = s->pages;
+		it->slot0 = slot0 + i;
+		it->n = lx_min(e->shape.tokens, n - i);
+		it->pos0 = s->n_past + i;
+		for (u32 j = 0; j < it->n; j++)
+			e->item_of[slot0 + i + j] = it;
+	}
+}
+
+struct lx_entry *lx_batch_add(struct lx_engine *e, struct lx_session *s, u32 n)
+{
+	struct lx_entry *en = &e->entries[e->n_entries++];
+
+	en->s = s;
+	en->slot0 = e->n_tokens;
+	en->n = n;
+	en->row = (u32)-1;
+	for (u32 i = 0; i < n; i++) {
+		e->tokens[e->n_tokens] = s->tokens[s->n_past + i];
+		e->pos[e->n_tokens++] = s->n_past + i;
+	}
+	add_items(e, s, en->slot0, n);
+	e->run.slot0 = 0;
+	e->run.n = e->n_tokens;
+	s->in_batch = true;
+	return en;
+}
+
+static bool runnable(const struct lx_session *s)
+{
+	return s->state == LX_SESSION_RUNNING && !s->cancel &&
+	       s->n_past < s->n_tokens && lx_session_has_room(s);
+}
+
+static bool decodes(const struct lx_session *s)
+{
+	return s->n_tokens - s->n_past == 1;
+}
+
+/* Tokens looked back for penalties, each once with its count. */
+static u32 fill_penalties(const struct lx_session *s, struct lx_penalty *pen)
+{
+	const struct lx_session_params *p = &s->p;
+	u32 n = 0, last;
+
+	if (p->repeat_penalty_u == 1000000 && !p->presence_penalty_u &&
+	    !p->frequency_penalty_u)
+		return 0;
+	last = lx_min(lx_min(p->repeat_last_n, (u32)LX_MAX_PENALTY),
+		      s->n_tokens);
+	for (u32 i = s->n_tokens - last; i < s->n_tokens; i++) {
+		u32 j = 0;
+
+		while (j < n && pen[j].id != s->tokens[i])
+			j++;
+		if (j == n) {
+			pen[n].id = s->tokens[i];
+			pen[n++].count = 0;
+		}
+		pen[j].count++;
+	}
+	return n;
+}
+
+static void want_sample(struct lx_engine *e, struct lx_entry *en)
+{
+	const struct lx_session *s = en->s;
+	struct lx_sample_slot *sl = &e->sample[e->n_sample];
+	struct lx_penalty *pen = e->pen + (u64)e->n_sample * LX_MAX_PENALTY;
+
+	en->row = e->n_rows;
+	e->row_slot[e->n_rows++] = en->slot0 + en->n - 1;
+	e->n_sample++;
+	sl->row = en->row;
+	sl->temperature_u = s->p.temperature_u;
+	sl->top_k = s->p.top_k;
+	sl->top_p_u = s->p.top_p_u;
+	sl->min_p_u = s->p.min_p_u;
+	sl->repeat_penalty_u = s->p.repeat_penalty_u;
+	sl->presence_u = s->p.presence_penalty_u;
+	sl->frequency_u = s->p.frequency_penalty_u;
+	sl->seed = s->p.seed;
+	sl->counter = s->n_tokens;
+	sl->pen = pen;
+	sl->n_pen = fill_penalties(s, pen);
+}
+
+static void take(struct lx_engine *e, struct lx_session *s, u32 n)
+{
+	struct lx_entry *en;
+
+	if (lx_kv_reserve(s, s->n_past + n)) {
+		lx_session_finish(s, LX_FINISH_ERROR, -LX_ENOMEM);
+		return;
+	}
+	en = lx_batch_add(e, s, n);
+	if (s->n_past + n == s->n_tokens)
+		want_sample(e, en);
+}
+
+static void choose_decoding(struct lx_engine *e)
+{
+	struct lx_session *s = e->first;
+
+	for (u32 i = 0; i < e->n_sessions; i++, s = s->next)
+		if (runnable(s) && decodes(s) && e->n_tokens < e->n_batch &&
+		    e->n_rows < LX_MAX_ROWS)
+			take(e, s, 1);
+}
+
+static void choose_prompts(struct lx_engine *e)
+{
+	u32 budget = e->n_entries ? LX_RIDE : e->n_batch;
+	struct lx_session *s = e->first;
+
+	budget = lx_min(budget, e->n_batch - e->n_tokens);
+	for (u32 i = 0; i < e->n_sessions && budget; i++, s = s->next) {
+		u32 n;
+
+		if (!runnable(s) || s->in_batch || decodes(s) ||
+		    e->n_rows == LX_MAX_ROWS)
+			continue;
+		n = lx_min(s->n_tokens - s->n_past, budget);
+		take(e, s, n);
+		budget -= n;
+	}
+}
+
+int lx_engine_form(struct lx_engine *e)
+{
+	lx_batch_begin(e);
+	if (!e->first)
+		return 0;
+	choose_decoding(e);
+	choose_prompts(e);
+	/* Whoever was first comes last next time. */
+	e->first = e->first->next;
+	if (!e->n_tokens)
+		return 0;
+	lx_forward_layers(e);
+	if (e->n_rows) {
+		lx_forward_logits(e, 0, e->n_rows);
+		lx_forward_sample(e);
+	}
+	lx_job_init(&e->job, e->ops, e->n_ops, e->worker_scratch);
+	return (int)e->n_tokens;
+}
+
+int lx_engine_run(struct lx_engine *e)
+{
+	return e->host->ops->run(e->host, &e->job);
+}
+
+static void commit_entry(struct lx_engine *e, const struct lx_entry *en)
+{
+	struct lx_session *s = en->s;
+
+	s->in_batch = false;
+	if (s->cancel) {
+		/* A cancelled job may have skipped tiles: its KV is void. */
+		lx_session_finish(s, LX_FINISH_CANCELLED, 0);
+		return;
+	}
+	s->n_past += en->n;
+	if (s->n_past > s->gen_start)
+		e->n_gen_tokens += en->n;
+	else
+		e->n_prompt_tokens += en->n;
+	if (en->row != (u32)-1)
+		lx_session_push(s, e->sample[en->row].token);
+}
+
+void lx_engine_commit(struct lx_engine *e)
+{
+	bool cut = __atomic_load_n(&e->job.cancel, __ATOMIC_RELAXED);
+
+	for (u32 i = 0; i < e->n_entries; i++) {
+		struct lx_session *s = e->entries[i].s;
+
+		if (cut && !s->cancel)
+			s->in_batch = false;	/* computed again */
+		else
+			commit_entry(e, &e->entries[i]);
+	}
+	e->n_steps++;
+	lx_batch_begin(e);
+}
+
+int lx_engine_logits(struct lx_engine *e, struct lx_session *s,
+		     const s32 *tokens, u32 n, u32 n_batch, bool all,
+		     void *out)
+{
+	u64 row = (u64)e->model->hp.n_vocab * 4;
+	u8 *dst = out;
+	int r;
+
+	if (s->state != LX_SESSION_IDLE || s->n_past != s->n_tokens)
+		return -LX_EBUSY;
+	if (!n || n > e->n_ctx - s->n_past)
+		return -LX_EMSGSIZE;
+	for (u32 i = 0; i < n; i++)
+		if (tokens[i] < 0 || (u32)tokens[i] >= e->model->hp.n_vocab)
+			return -LX_EINVAL;
+	if (lx_session_grow_tokens(s, s->n_tokens + n) ||
+	    lx_kv_reserve(s, s->n_past + n))
+		return -LX_ENOMEM;
+	lx_memcpy(s->tokens + s->n_tokens, tokens, n * sizeof(*tokens));
+	s->n_tokens += n;
+	n_batch = n_batch ? lx_min(n_batch, e->n_batch) : e->n_batch;
+	while (s->n_past < s->n_tokens) {
+		u32 len = lx_min(n_batch, s->n_tokens - s->n_past);
+		u32 first = all ? 0 : len - 1;
+
+		lx_batch_begin(e);
+		lx_batch_add(e, s, len);
+		s->in_batch = false;
+		lx_forward_layers(e);
+		for (u32 i = 0; i < len; i++)
+			e->row_slot[i] = i;
+		if (!all && s->n_past + len < s->n_tokens)
+			first = len;
+		for (u32 i = first; i < len; i += LX_MAX_ROWS) {
+			u32 rows = lx_min(len - i, (u32)LX_MAX_ROWS);
+			struct lx_op *op;
+
+			lx_forward_logits(e, i, rows);
+			op = lx_forward_add(e, e->model->ops->copy, rows);
+			op->copy.dst = dst;
+			op->copy.src = e->logits;
+			op->copy.row_bytes = row;
+			op->copy.stride = (u64)e->ld_vocab * 4;
+			dst += row * rows;
+		}
+		lx_job_init(&e->job, e->ops, e->n_ops, e->worker_scratch);
+		r = lx_engine_run(e);
+		lx_batch_begin(e);
+		if (r)
+			return r;
+		s->n_past += len;
+	}
+	return 0;
+}

@@ -1,0 +1,347 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/*
+ * Opening and closing an engine: the sizes of everything a step needs follow
+ * from the model and the parameters, are the same for the plan and for the
+ * engine, and are taken once.
+ */
+#include "session.h"
+
+void *lx_engine_alloc(struct lx_engine *e, u64 n, size_t size)
+{
+	void *p = e->host->ops->alloc(e->host, n * size, LX_MEM_CONTROL);
+
+	if (p)
+		e->control_bytes += n * size;
+	return p;
+}
+
+void lx_engine_release(struct lx_engine *e, void *p, u64 n, size_t size)
+{
+	if (!p)
+		return;
+	e->host->ops->free(e->host, p, n * size, LX_MEM_CONTROL);
+	e->control_bytes -= n * size;
+}
+
+/* ---- the scratch block ---- */
+
+struct carver {
+	u8 *base;		/* NULL: only count */
+	u64 used;
+};
+
+static void *carve(struct carver *c, u64 bytes)
+{
+	u8 *p = c->base ? c->base + c->used : NULL;
+
+	c->used += lx_align_up(bytes, (u64)LX_CACHELINE);
+	return p;
+}
+
+static struct lx_act carve_act(struct carver *c, u32 slots, u32 cols)
+{
+	struct lx_act a = { .cols = cols };
+
+	a.ld = lx_align_up(cols, LX_STRIP);
+	a.kp = lx_align_up(cols, 64u);
+	a.f = carve(c, (u64)slots * a.ld * 4);
+	a.q = carve(c, slots * lx_act_bytes(a.kp));
+	return a;
+}
+
+static u32 scratch_bytes(const struct lx_engine *e)
+{
+	u32 scores = 8 * LX_CHUNK * 4;
+	u32 sample = 8 * LX_SAMPLE_CAND * 8 + LX_SAMPLE_CHUNK * 8;
+	u32 experts = lx_align_up(e->model->hp.n_expert, 16u) * 4;
+
+	return lx_max(scores, lx_max(sample, experts));
+}
+
+/* Partial attention results of one token and chunk, floats. */
+static u64 part_row(const struct lx_engine *e)
+{
+	return (u64)e->shape.n_head * (e->shape.hdv + LX_STRIP);
+}
+
+static u32 max_chunks(const struct lx_engine *e)
+{
+	return lx_div_up(e->n_ctx, LX_CHUNK);
+}
+
+/* Chunks of one round when the batch is full: rounds stay few. */
+static u32 min_slots(const struct lx_engine *e)
+{
+	u32 n = lx_max(lx_div_up(max_chunks(e), 16u), 2u);
+
+	return lx_min(n, max_chunks(e));
+}
+
+static void carve_experts(struct lx_engine *e, struct carver *c)
+{
+	const struct lx_hparams *hp = &e->model->hp;
+	u32 slots = e->n_batch * hp->n_expert_used;
+
+	if (!hp->n_expert)
+		return;
+	e->act_expert = carve_act(c, slots, hp->n_embd);
+	e->out = carve(c, (u64)slots * e->ld_embd * 4);
+	e->ld_expert = lx_align_up(hp->n_expert, LX_STRIP);
+	e->route_logits = carve(c, (u64)e->n_batch * e->ld_expert * 4);
+	e->route_weight = carve(c, (u64)slots * 4);
+	e->choice = carve(c, (u64)slots * 4);
+	e->slot_of = carve(c, (u64)slots * 4);
+	e->rows = carve(c, (u64)slots * 4);
+	e->runs = carve(c, (u64)hp->n_expert * sizeof(*e->runs));
+	e->n_runs = carve(c, 4);
+}
+
+static void carve_sample(struct lx_engine *e, struct carver *c)
+{
+	u32 chunks = lx_div_up(e->model->hp.n_vocab, LX_SAMPLE_CHUNK);
+
+	e->logits = carve(c, (u64)LX_MAX_ROWS * e->ld_vocab * 4);
+	e->best = carve(c, (u64)LX_MAX_ROWS * chunks * 8);
+	e->cand = carve(c, (u64)LX_MAX_ROWS * chunks *
+			(LX_SAMPLE_CAND + 1) * 8);
+	e->pen = carve(c, (u64)LX_MAX_ROWS * LX_MAX_PENALTY *
+		       sizeof(*e->pen));
+	e->sample = carve(c, LX_MAX_ROWS * sizeof(*e->sample));
+}
+
+/* Everything of a step but operations; returns the bytes it takes. */
+static u64 carve_all(struct lx_engine *e, void *base)
+{
+	const struct lx_hparams *hp = &e->model->hp;
+	struct carver c = { .base = base };
+	u32 b = e->n_batch, ff_slots = b * lx_max(hp->n_expert_used, 1u);
+	u32 nq = lx_align_up(hp->n_head * hp->hd, LX_STRIP);
+	u32 nk = lx_align_up(hp->n_head_kv * hp->hd, LX_STRIP);
+
+	e->ld_embd = lx_align_up(hp->n_embd, LX_STRIP);
+	e->ld_vocab = lx_align_up(hp->n_vocab, LX_STRIP);
+	e->k_off = nq;
+	e->v_off = nq + nk;
+	e->ld_qkv = e->v_off + lx_align_up(hp->n_head_kv * hp->hdv, LX_STRIP);
+	e->x = carve(&c, (u64)b * e->ld_embd * 4);
+	e->act_embd = carve_act(&c, b, hp->n_embd);
+	e->qkv = carve(&c, (u64)b * e->ld_qkv * 4);
+	e->sin_cos = carve(&c, (u64)b * hp->n_rot * 4);
+	e->act_attn = carve_act(&c, b, hp->n_head * hp->hdv);
+	e->state = carve(&c, b * part_row(e) * 4);
+	e->part_floats = b * part_row(e) * min_slots(e);
+	e->part = carve(&c, e->part_floats * 4);
+	e->act_ff = carve_act(&c, ff_slots, hp->n_ff);
+	e->ld_ff = e->act_ff.ld;
+	e->h = e->act_ff.f;
+	e->act_row = carve_act(&c, LX_MAX_ROWS, hp->n_embd);
+	carve_experts(e, &c);
+	carve_sample(e, &c);
+	for (u32 i = 0; i < e->host->n_workers; i++) {
+		void *p = carve(&c, scratch_bytes(e));
+
+		if (base)
+			e->worker_scratch[i] = p;
+	}
+	return lx_align_up(c.used, 4096ull);
+}
+
+/* ---- opening ---- */
+
+static int set_params(struct lx_engine *e, const struct lx_engine_params *p,
+		      struct lx_error *err)
+{
+	const struct lx_hparams *hp = &e->model->hp;
+
+	e->n_ctx = p && p->n_ctx ? p->n_ctx :
+		   lx_min(hp->n_ctx_train, (u32)LX_DEFAULT_CTX);
+	if (e->n_ctx > 1u << 24)
+		return lx_fail(err, -LX_EINVAL, "a context of %u is too long",
+			       e->n_ctx);
+	e->n_batch = p && p->n_batch ? p->n_batch : LX_DEFAULT_BATCH;
+	e->n_batch = lx_min(e->n_batch, (u32)LX_MAX_BATCH);
+	e->n_planned = p && p->n_sessions ? p->n_sessions : 1;
+	if (e->n_planned > 65536)
+		return lx_fail(err, -LX_EINVAL, "%u sessions are too many",
+			       e->n_planned);
+	e->kv_type = p ? p->kv_type : LX_KV_F16;
+	if (e->kv_type != LX_KV_F16 && e->kv_type != LX_KV_F32)
+		return lx_fail(err, -LX_EINVAL, "KV type %u is not known",
+			       e->kv_type);
+	lx_kv_shape(e);
+	e->shape.tokens = lx_max(16 / e->shape.group, 1u);
+	e->max_free = (u64)e->n_planned * lx_div_up(e->n_ctx, LX_PAGE);
+	return 0;
+}
+
+/* The small tables of a step; freed by lx_engine_close(). */
+static int alloc_control(struct lx_engine *e)
+{
+	u32 b = e->n_batch;
+
+	e->max_ops = lx_forward_max_ops(e);
+	e->entries = lx_engine_alloc(e, b, sizeof(*e->entries));
+	e->tokens = lx_engine_alloc(e, b, sizeof(*e->tokens));
+	e->pos = lx_engine_alloc(e, b, sizeof(*e->pos));
+	e->items = lx_engine_alloc(e, b, sizeof(*e->items));
+	e->item_of = lx_engine_alloc(e, b, sizeof(*e->item_of));
+	e->row_slot = lx_engine_alloc(e, b, sizeof(*e->row_slot));
+	e->ops = lx_engine_alloc(e, e->max_ops, sizeof(*e->ops));
+	e->free = lx_engine_alloc(e, e->max_free, sizeof(*e->free));
+	e->worker_scratch = lx_engine_alloc(e, e->host->n_workers,
+					    sizeof(*e->worker_scratch));
+	return e->entries && e->tokens && e->pos && e->items && e->item_of &&
+	       e->row_slot && e->ops && e->free && e->worker_scratch ?
+	       0 : -LX_ENOMEM;
+}
+
+int lx_engine_open(struct lx_model *m, const struct lx_engine_params *p,
+		   struct lx_engine **out, struct lx_error *err)
+{
+	struct lx_host *h = m->host;
+	struct lx_engine *e = h->ops->alloc(h, sizeof(*e), LX_MEM_CONTROL);
+	u64 bytes;
+	int r;
+
+	if (!e)
+		return lx_fail(err, -LX_ENOMEM, "no memory for an engine");
+	e->model = m;
+	e->host = h;
+	e->one = 1;
+	r = set_params(e, p, err);
+	if (!r && alloc_control(e))
+		r = lx_fail(err, -LX_ENOMEM, "no memory for an engine");
+	if (!r) {
+		bytes = carve_all(e, NULL);
+		if (h->ops->block_alloc(h, &e->scratch, bytes, LX_MEM_SCRATCH)) {
+			e->scratch.addr = NULL;
+			r = lx_fail(err, -LX_ENOMEM,
+				    "%llu MB of scratch memory are missing",
+				    (bytes >> 20) + 1);
+		} else {
+			e->scratch.size = bytes;
+			carve_all(e, e->scratch.addr);
+		}
+	}
+	if (r) {
+		lx_engine_close(e);
+		return r;
+	}
+	*out = e;
+	return 0;
+}
+
+void lx_engine_close(struct lx_engine *e)
+{
+	u32 b = e->n_batch;
+
+	while (e->first)
+		lx_session_close(e->first);
+	lx_kv_close(e);
+	if (e->scratch.addr)
+		e->host->ops->block_free(e->host, &e->scratch, LX_MEM_SCRATCH);
+	lx_engine_release(e, e->entries, b, sizeof(*e->entries));
+	lx_engine_release(e, e->tokens, b, sizeof(*e->tokens));
+	lx_engine_release(e, e->pos, b, sizeof(*e->pos));
+	lx_engine_release(e, e->items, b, sizeof(*e->items));
+	lx_engine_release(e, e->item_of, b, sizeof(*e->item_of));
+	lx_engine_release(e, e->row_slot, b, sizeof(*e->row_slot));
+	lx_engine_release(e, e->ops, e->max_ops, sizeof(*e->ops));
+	lx_engine_release(e, e->free, e->max_free, sizeof(*e->free));
+	lx_engine_release(e, e->worker_scratch, e->host->n_workers,
+			  sizeof(*e->worker_scratch));
+	e->host->ops->free(e->host, e, sizeof(*e), LX_MEM_CONTROL);
+}
+
+void lx_engine_info(const struct lx_engine *e, struct lx_engine_info *i)
+{
+	*i = (struct lx_engine_info){
+		.n_ctx = e->n_ctx,
+		.n_batch = e->n_batch,
+		.n_sessions_planned = e->n_planned,
+		.kv_type = e->kv_type,
+		.n_sessions = e->n_sessions,
+		.kv_page_bytes = e->page_bytes,
+		.kv_page_tokens = LX_PAGE,
+		.kv_pages = e->n_pages,
+		.kv_planned = e->max_free * e->page_bytes,
+		.scratch_bytes = e->scratch.size,
+		.n_steps = e->n_steps,
+		.n_prompt_tokens = e->n_prompt_tokens,
+		.n_gen_tokens = e->n_gen_tokens,
+	};
+}
+
+struct lx_model *lx_engine_model(struct lx_engine *e)
+{
+	return e->model;
+}
+
+/* ---- the plan ---- */
+
+static u64 engine_control(const struct lx_engine *e)
+{
+	return sizeof(*e) + (u64)e->n_batch *
+	       (sizeof(*e->entries) + sizeof(*e->tokens) + sizeof(*e->pos) +
+		sizeof(*e->items) + sizeof(*e->item_of) +
+		sizeof(*e->row_slot)) +
+	       (u64)lx_forward_max_ops(e) * sizeof(*e->ops) +
+	       e->max_free * sizeof(*e->free) +
+	       e->host->n_workers * sizeof(*e->worker_scratch);
+}
+
+static int plan_model(struct lx_model *m, const struct lx_engine_params *ep,
+		      struct lx_plan *plan, struct lx_error *err)
+{
+	struct lx_engine *e;
+	int r;
+
+	if (lx_model_layout(m))
+		return lx_fail(err, -LX_ENOMEM, "no memory for block tables");
+	e = m->host->ops->alloc(m->host, sizeof(*e), LX_MEM_CONTROL);
+	if (!e)
+		return lx_fail(err, -LX_ENOMEM, "no memory for a plan");
+	e->model = m;
+	e->host = m->host;
+	r = set_params(e, ep, err);
+	if (!r) {
+		plan->scratch = carve_all(e, NULL);
+		plan->kv = e->max_free * e->page_bytes;
+		plan->kv_per_token = e->page_bytes / LX_PAGE;
+		plan->n_ctx = e->n_ctx;
+		plan->n_sessions = e->n_planned;
+		plan->weights = m->weight_bytes;
+		plan->control = m->control_bytes + lx_model_table_bytes(m) -
+				(u64)m->max_items * sizeof(*m->items) +
+				m->gguf.memory + lx_vocab_memory(m->vocab) +
+				sizeof(*m) + engine_control(e);
+		plan->total = plan->weights + plan->kv + plan->scratch +
+			      plan->control;
+	}
+	m->host->ops->free(m->host, e, sizeof(*e), LX_MEM_CONTROL);
+	return r;
+}
+
+int lx_plan(struct lx_host *host, const struct lx_source *src, u32 n_src,
+	    const struct lx_model_params *mp, const struct lx_engine_params *ep,
+	    struct lx_plan *plan, struct lx_error *err)
+{
+	struct lx_model *m = host->ops->alloc(host, sizeof(*m),
+					      LX_MEM_CONTROL);
+	int r;
+
+	if (!m)
+		return lx_fail(err, -LX_ENOMEM, "no memory for a plan");
+	m->host = host;
+	*plan = (struct lx_plan){ 0 };
+	for (u32 i = 0; i < n_src; i++)
+		plan->file += src[i].size;
+	r = lx_model_describe(m, src, n_src, mp, err);
+	if (!r)
+		r = plan_model(m, ep, plan, err);
+	if (!r)
+		plan->info = m->info;
+	/* The description's strings live in the model: vocab, simd are static. */
+	lx_model_free(m);
+	return r;
+}

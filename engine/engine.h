@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/*
+ * A model at work: buffers of one step, KV pages, sessions. engine.c opens
+ * and closes, batch.c forms and commits steps, forward.c turns a step into
+ * operations, session.c is what clients touch, kv.c hands out pages.
+ */
+#ifndef LX_ENGINE_H
+#define LX_ENGINE_H
+
+#include "lx/lx.h"
+#include "lx/job.h"
+#include "model.h"
+#include "op.h"
+
+#define LX_DEFAULT_CTX 4096
+#define LX_DEFAULT_BATCH 128
+#define LX_MAX_BATCH 512
+#define LX_MAX_ROWS 16		/* logits rows of one step */
+#define LX_RIDE 8		/* prompt tokens beside decoding sessions */
+
+/* One session's part of a step. */
+struct lx_entry {
+	struct lx_session *s;
+	u32 slot0, n;
+	u32 row;		/* of the logits; ~0: none wanted */
+};
+
+struct lx_engine {
+	struct lx_model *model;
+	struct lx_host *host;
+	u32 n_ctx, n_batch, n_planned, kv_type;
+	struct lx_attn_shape shape;
+
+	/* KV pages */
+	u64 page_bytes;
+	u64 n_pages;		/* held, free ones included */
+	u64 max_free;
+	struct lx_block *free;	/* [max_free] */
+	u64 n_free;
+
+	/* step: control */
+	struct lx_entry *entries;	/* [n_batch] */
+	u32 n_entries, n_tokens, n_rows;
+	s32 *tokens;		/* [n_batch] */
+	u32 *pos;
+	struct lx_attn_item *items;
+	const struct lx_attn_item **item_of;
+	u32 n_items;
+	u32 *row_slot;		/* [n_batch] slots whose logits are wanted */
+	struct lx_run run;	/* all slots */
+	struct lx_run row_runs[LX_MAX_BATCH / LX_MAX_ROWS];	/* logits */
+	u32 one;		/* a count of one run, for operations */
+	struct lx_sample_slot *sample;	/* [LX_MAX_ROWS] */
+	struct lx_penalty *pen;	/* [LX_MAX_ROWS][LX_MAX_PENALTY] */
+	u32 n_sample;
+	struct lx_op *ops;
+	u32 n_ops, max_ops;
+	struct lx_job job;
+
+	/* step: floats (one block) */
+	struct lx_block scratch;
+	u32 ld_embd, ld_qkv, k_off, v_off, ld_attn, ld_ff, ld_vocab, ld_expert;
+	void *x, *qkv, *part, *state, *h, *out, *logits, *route_logits,
+	     *route_weight, *sin_cos;
+	struct lx_act act_embd, act_attn, act_ff, act_row, act_expert;
+	u32 *choice, *slot_of, *rows, *n_runs;
+	struct lx_run *runs;
+	u64 *cand, *best;
+	void **worker_scratch;
+	u64 part_floats;
+
+	/* sessions, a ring in order of turn */
+	struct lx_session *first;
+	u32 n_sessions;
+	u64 n_steps, n_prompt_tokens, n_gen_tokens;
+	u64 control_bytes;
+};
+
+#define LX_MAX_PENALTY 1024
+
+void *lx_engine_alloc(struct lx_engine *e, u64 n, size_t size);
+void lx_engine_release(struct lx_engine *e, void *p, u64 n, size_t size);
+
+/* forward.c: operations for the step described by tokens, pos, items. */
+void lx_forward_layers(struct lx_engine *e);
+/* Logits of rows row_slot[first .. first + n - 1] into e->logits. */
+void lx_forward_logits(struct lx_engine *e, u32 first, u32 n);
+void lx_forward_sample(struct lx_engine *e);
+struct lx_op *lx_forward_add(struct lx_engine *e, lx_tile_fn tile, u32 n_tiles);
+/* Most operations a step can need. */
+u32 lx_forward_max_ops(const struct lx_engine *e);
+
+/* kv.c */
+void lx_kv_shape(struct lx_engine *e);	/* page layout of the model */
+/* Pages for @n positions of @s. May sleep. -LX_ENOMEM. */
+int lx_kv_reserve(struct lx_session *s, u32 n);
+void lx_kv_drop(struct lx_session *s);	/* all pages back */
+void lx_kv_close(struct lx_engine *e);	/* free list to the host */
+
+/* batch.c */
+void lx_batch_begin(struct lx_engine *e);
+/* Append @n tokens of @s from its position n_past. Room was checked. */
+struct lx_entry *lx_batch_add(struct lx_engine *e, struct lx_session *s, u32 n);
+
+#endif

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/*
+ * All floating-point tiles, compiled once for each instruction set by the
+ * files of arch/, which include their vec_*.h first. The core sees only the
+ * table that each of them fills in (op.h).
+ */
+#include "lx/deps.h"
+#include "op.h"
+#include "math.h"
+#include "matmul.h"
+#include "rows.h"
+#include "norm.h"
+#include "attention.h"
+#include "moe.h"
+#include "sampler.h"
+
+static void tile_copy(const struct lx_op *op, u32 tile, void *scratch)
+{
+	lx_memcpy((u8 *)op->copy.dst + tile * op->copy.row_bytes,
+		  (const u8 *)op->copy.src + tile * op->copy.stride,
+		  op->copy.row_bytes);
+	(void)scratch;
+}
+
+#define LX_TILES \
+	.embed = tile_embed, .norm = tile_norm, .matmul = tile_matmul, \
+	.rope = tile_rope, .angles = tile_angles, .attn = tile_attn, \
+	.merge = tile_merge, .route = tile_route, .gather = tile_gather, \
+	.combine = tile_combine, .freqs = tile_freqs, .copy = tile_copy, \
+	.penalties = tile_penalties, .best = tile_best, \
+	.candidates = tile_candidates, .draw = tile_draw

@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/*
+ * The engine's public interface.
+ *
+ * model	weights, vocabulary, hyper-parameters; immutable once loaded
+ * engine	one model at work: scratch, KV pages, sessions, a batch
+ * session	one mutable timeline: text in, text out, its KV
+ *
+ * The engine takes no locks. The host serialises every call that names the
+ * same engine or one of its sessions, with one exception: lx_engine_run() may
+ * run beside calls on sessions (write, read, cancel, open, and close of
+ * sessions that are not in the batch), so that clients are served while tiles
+ * are computed. Nothing here uses floating point in the caller's context: it
+ * happens in tiles, which only host->ops->run() runs.
+ *
+ * Real numbers cross this interface as integers in millionths ("_u").
+ */
+#ifndef LX_LX_H
+#define LX_LX_H
+
+#include "deps.h"
+#include "error.h"
+#include "quant.h"
+#include "vocab.h"
+#include "chat.h"
+
+struct lx_model;
+struct lx_engine;
+struct lx_session;
+struct lx_job;
+
+#define LX_NAME_MAX 64
+
+/* ---- CPU ---- */
+
+/* LX_CPU_* of the running CPU and OS; safe in any context. */
+u32 lx_cpu_features(void);
+/*
+ * The name of the n-th registered implementation ("generic", "avx2",
+ * "avx512"), NULL past the end; *@usable tells whether this CPU runs it.
+ */
+const char *lx_simd_name(u32 n, bool *usable);
+
+/* ---- model ---- */
+
+struct lx_model_params {
+	const char *simd;	/* NULL or "auto": the best this CPU runs */
+};
+
+struct lx_model_info {
+	char name[LX_NAME_MAX];		/* general.name, escaped, may be empty */
+	char arch[32];
+	char type[16];			/* of most weights: "Q4_K" */
+	const char *simd;
+	const char *vocab;		/* "spm", "bpe llama-bpe" */
+	enum lx_chat_kind chat;
+	u32 n_vocab, n_ctx_train, n_layer, n_embd, n_head, n_head_kv, n_ff;
+	u32 n_expert, n_expert_used;
+	u64 n_params;
+	u64 file_bytes;			/* of all tensors in the file */
+	u64 weight_bytes;		/* repacked, as held in blocks */
+	u64 control_bytes;		/* header, vocabulary, tables */
+};
+
+/*
+ * Read, validate and repack a model. One pass over the file; memory is taken
+ * before the first weight is read. May sleep; host->ops->progress() is called
+ * as it goes. Errors as in error.h/gguf.h; nothing is held after an error.
+ */
+int lx_model_load(struct lx_host *host, const struct lx_source *src, u32 n_src,
+		  const struct lx_model_params *p, struct lx_model **out,
+		  struct lx_error *err);
+void lx_model_free(struct lx_model *m);	/* no engine may be open on it */
+const struct lx_model_info *lx_model_info(const struct lx_model *m);
+const struct lx_vocab *lx_model_vocab(const struct lx_model *m);
+/* The chat template as stored (empty when there is none). */
+struct lx_str lx_model_template(const struct lx_model *m);
+
+/* ---- engine ---- */
+
+enum lx_kv_type { LX_KV_F16, LX_KV_F32 };
+
+struct lx_engine_params {
+	u32 n_ctx;	/* longest session; 0: min(trained context, 4096) */
+	u32 n_batch;	/* most tokens of one step, 0: default */
+	u32 n_sessions;	/* full contexts to plan KV for, 0: 1 */
+	u32 kv_type;	/* enum lx_kv_type */
+};
+
+struct lx_engine_info {
+	u32 n_ctx, n_batch, n_sessions_planned, kv_type;
+	u32 n_sessions;			/* open now */
+	u64 kv_page_bytes, kv_page_tokens;
+	u64 kv_pages;			/* held now */
+	u64 kv_planned;			/* bytes */
+	u64 scratch_bytes;
+	u64 n_steps, n_prompt_tokens, n_gen_tokens;	/* since opened */
+};
+
+int lx_engine_open(struct lx_model *m, const struct lx_engine_params *p,
+		   struct lx_engine **out, struct lx_error *err);
+void lx_engine_close(struct lx_engine *e);	/* frees its sessions too */
+void lx_engine_info(const struct lx_engine *e, struct lx_engine_info *info);
+struct lx_model *lx_engine_model(struct lx_engine *e);
+
+/* ---- plan: exact sizes before anything is allocated ---- */
+
+struct lx_plan {
+	u64 weights, control, kv, scratch, total;	/* bytes */
+	u64 file;			/* bytes of the files */
+	u64 kv_per_token;
+	u32 n_ctx, n_sessions;
+	struct lx_model_info info;
+};
+
+/* Reads headers only. */
+int lx_plan(struct lx_host *host, const struct lx_source *src, u32 n_src,
+	    const struct lx_model_params *mp, const struct lx_engine_params *ep,
+	    struct lx_plan *plan, struct lx_error *err);
+
+/* ---- sessions ---- */
+
+#define LX_SESSION_RAW (1u << 0)	/* no chat format */
+#define LX_SESSION_IGNORE_EOG (1u << 1)	/* go on past end-of-generation */
+#define LX_SESSION_SPECIAL (1u << 2)	/* control tokens are shown */
+#define LX_SESSION_FLAGS 7u
+
+struct lx_session_params {
+	u32 temperature_u;	/* 0: greedy; default 0.8 */
+	u32 top_k;		/* 0: off; default 40 */
+	u32 top_p_u;		/* 1000000: off; default 0.95 */
+	u32 min_p_u;		/* 0: off; default 0.05 */
+	u32 repeat_penalty_u;	/* 1000000: off (default) */
+	u32 repeat_last_n;	/* tokens looked back, at most 1024; default 64 */
+	s32 presence_penalty_u, frequency_penalty_u;	/* 0: off */
+	u64 seed;
+	u32 max_tokens;		/* of one turn; 0: to the end of the context */
+	u32 flags;		/* LX_SESSION_* */
+	u32 priority;		/* 0 interactive, 1 background */
+};
+
+void lx_session_defaults(struct lx_session_params *p);
+/* -LX_EINVAL (and which field in @err) when out of range. */
+int lx_session_check(const struct lx_session_params *p, struct lx_error *err);
+
+enum lx_session_state {
+	LX_SESSION_IDLE,	/* nothing written since the last turn */
+	LX_SESSION_PENDING,	/* text was written, the turn has not started */
+	LX_SESSION_RUNNING,	/* prompt or answer being computed */
+	LX_SESSION_DONE		/* turn over; text may be left to read */
+};
+
+enum lx_finish {
+	LX_FINISH_NONE,		/* not over */
+	LX_FINISH_EOG,		/* the model ended it */
+	LX_FINISH_LENGTH,	/* max_tokens */
+	LX_FINISH_CONTEXT,	/* the context is full */
+	LX_FINISH_CANCELLED,
+	LX_FINISH_ERROR		/* lx_session_stats.error */
+};
+
+struct lx_session_stats {
+	u32 state, finish;
+	s32 error;
+	u32 n_past;		/* tokens in the KV cache */
+	u32 n_prompt;		/* tokens of this turn's prompt */
+	u32 n_cached;		/* of these, already in the KV cache */
+	u32 n_gen;		/* tokens generated this turn */
+	u64 prompt_ns, gen_ns;	/* of this turn */
+	u64 total_prompt, total_gen;	/* of all turns */
+	u64 kv_bytes;
+};
+
+/* Small: no KV is taken until a turn runs. -LX_ENOMEM, -LX_EINVAL. */
+int lx_session_open(struct lx_engine *e, const struct lx_session_params *p,
+		    struct lx_session **out);
+/* Not while lx_session_in_batch(): cancel, let the step end, then close. */
+void lx_session_close(struct lx_session *s);
+bool lx_session_in_batch(const struct lx_session *s);
+
+int lx_session_set(struct lx_session *s, const struct lx_session_params *p);
+void lx_session_get(const struct lx_session *s, struct lx_session_params *p);
+
+#define LX_WRITE_SPECIAL (1u << 0)	/* trusted: control tokens are parsed */
+
+/*
+ * Add text to the prompt. Copies it. -LX_EBUSY while a turn is running or
+ * has text left to read, -LX_EMSGSIZE when the text alone exceeds what the
+ * context could hold (32 bytes a token), -LX_ENOMEM, -LX_EINVAL. Consecutive
+ * writes with the same role and flags are one message.
+ */
+int lx_session_write(struct lx_session *s, enum lx_role role,
+		     const char *text, size_t n, u32 flags);
+/*
+ * End the prompt and start the turn: formats (unless RAW or the model has no
+ * known chat format), tokenizes. -LX_EMSGSIZE when prompt and one token do not
+ * fit the context (the prompt is dropped, the conversation so far is kept),
+ * -LX_EINVAL when nothing is pending. May sleep.
+ */
+int lx_session_start(struct lx_session *s, struct lx_error *err);
+/*
+ * Take whole UTF-8 characters, at most @n bytes; a character is split only
+ * when @n is smaller than it. 0: nothing there now (see state).
+ */
+size_t lx_session_read(struct lx_session *s, char *buf, size_t n);
+size_t lx_session_readable(const struct lx_session *s);
+/* After DONE and all text read: back to IDLE; the KV stays. */
+void lx_session_end_turn(struct lx_session *s);
+/* Stop the turn; it becomes DONE at the next commit (at once if not in batch). */
+void lx_session_cancel(struct lx_session *s);
+/* Forget the conversation: KV given back. -LX_EBUSY while running. */
+int lx_session_reset(struct lx_session *s);
+void lx_session_stats(const struct lx_session *s, struct lx_session_stats *st);
+/* Ids of this turn's answer; returns how many there are, copies at most @max. */
+u32 lx_session_tokens(const struct lx_session *s, s32 *ids, u32 max);
+
+/* ---- the loop: form (locked), run (unlocked), commit (locked) ---- */
+
+/*
+ * Choose the next batch: one token of every decoding session, prompt chunks
+ * beside them. Takes KV pages from the host (may sleep). Returns the number
+ * of tokens; 0: nothing is runnable. A session that cannot go on (no memory)
+ * ends with LX_FINISH_ERROR; others go on.
+ */
+int lx_engine_form(struct lx_engine *e);
+/* Compute it. 0, or an error of the host's run(). */
+int lx_engine_run(struct lx_engine *e);
+/* Give the results to the sessions; their text is then readable. */
+void lx_engine_commit(struct lx_engine *e);
+
+/* ---- raw evaluation, for tests, scoring and benchmarks ---- */
+
+/*
+ * Run @n tokens through an idle session, at most @n_batch at a time (0: the
+ * engine's), appending to its timeline, and give logits as f32 rows of
+ * n_vocab in @out (the caller's memory, written in tiles): of every
+ * position if @all, else of the last only. -LX_EMSGSIZE past the context.
+ * Exclusive use of the engine; form, run and commit are done inside.
+ */
+int lx_engine_logits(struct lx_engine *e, struct lx_session *s,
+		     const s32 *tokens, u32 n, u32 n_batch, bool all,
+		     void *out);
+
+#endif

@@ -1,0 +1,421 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/*
+ * Loading: all memory first, then one pass over the file in the order of its
+ * tensors, repacked strip by strip on all workers.
+ */
+#include "model.h"
+
+#define STAGE_BYTES (4u << 20)	/* read at a time */
+#define PACK_BYTES (64u << 10)	/* of the file, packed by one tile */
+
+/* ---- where strips go ---- */
+
+struct cursor {
+	struct lx_model *m;
+	u32 block;		/* index of the block being filled */
+	u64 used;		/* bytes of it */
+	bool place;		/* blocks are there: set strip pointers */
+};
+
+static void put_strip(struct cursor *c, struct lx_mat *mat, u32 i)
+{
+	u64 size = lx_max((u64)c->m->host->block_size, (u64)mat->strip_bytes);
+
+	if (c->used && c->used + mat->strip_bytes > size) {
+		c->block++;
+		c->used = 0;
+	}
+	if (c->place)
+		mat->strips[i] = (u8 *)c->m->blocks[c->block].addr + c->used;
+	c->used += mat->strip_bytes;
+	if (!c->place && c->m->blocks)
+		c->m->blocks[c->block].size = lx_align_up(c->used, 4096ul);
+}
+
+/* All strips in the order of the items, which is that of a pass. */
+static u32 walk(struct lx_model *m, bool place)
+{
+	struct cursor c = { .m = m, .place = place };
+
+	for (u32 i = 0; i < m->n_items; i++) {
+		struct lx_item *it = &m->items[i];
+		u32 n, first;
+
+		if (!it->mat)
+			continue;
+		n = it->mat->n_strips * it->n_expert;
+		first = it->mat->n_strips * it->expert;
+		for (u32 s = 0; s < n; s++)
+			put_strip(&c, it->mat, first + s);
+	}
+	return c.used ? c.block + 1 : c.block;
+}
+
+int lx_model_layout(struct lx_model *m)
+{
+	m->n_blocks = walk(m, false);
+	m->blocks = lx_model_alloc(m, m->n_blocks, sizeof(*m->blocks));
+	if (!m->blocks)
+		return -LX_ENOMEM;
+	walk(m, false);
+	m->weight_bytes = 0;
+	for (u32 i = 0; i < m->n_blocks; i++)
+		m->weight_bytes += m->blocks[i].size;
+	m->info.weight_bytes = m->weight_bytes;
+	return 0;
+}
+
+static u64 vec_bytes(u32 n)
+{
+	return (u64)lx_align_up(n, LX_STRIP) * 4;
+}
+
+static u64 freq_bytes(const struct lx_model *m)
+{
+	return ((u64)m->hp.n_rot / 2 + 1) * 8;
+}
+
+u64 lx_model_table_bytes(const struct lx_model *m)
+{
+	u64 n = freq_bytes(m);
+
+	for (u32 i = 0; i < m->n_items; i++) {
+		const struct lx_item *it = &m->items[i];
+
+		if (it->vec)
+			n += vec_bytes(it->vec->n);
+		else if (!it->expert)
+			n += (u64)it->mat->n_strips * it->mat->n_expert *
+			     sizeof(u8 *);
+	}
+	return n;
+}
+
+static int alloc_tables(struct lx_model *m)
+{
+	for (u32 i = 0; i < m->n_items; i++) {
+		struct lx_item *it = &m->items[i];
+		struct lx_mat *mat = it->mat;
+
+		if (it->vec) {
+			it->vec->p = lx_model_alloc(m, 1, vec_bytes(it->vec->n));
+			if (!it->vec->p)
+				return -LX_ENOMEM;
+		} else if (!it->expert) {
+			mat->strips = lx_model_alloc(m, (u64)mat->n_strips *
+						     mat->n_expert,
+						     sizeof(u8 *));
+			if (!mat->strips)
+				return -LX_ENOMEM;
+		}
+	}
+	m->inv_freq = lx_model_alloc(m, 1, freq_bytes(m));
+	return m->inv_freq ? 0 : -LX_ENOMEM;
+}
+
+static int alloc_blocks(struct lx_model *m, struct lx_error *err)
+{
+	struct lx_host *h = m->host;
+	u64 left = m->weight_bytes;
+
+	for (u32 i = 0; i < m->n_blocks; i++) {
+		size_t size = m->blocks[i].size;
+
+		if (h->ops->block_alloc(h, &m->blocks[i], size, LX_MEM_WEIGHTS)) {
+			m->blocks[i].addr = NULL;
+			return lx_fail(err, -LX_ENOMEM,
+				       "not enough memory: %llu MB of %llu MB for weights are missing",
+				       (left >> 20) + 1,
+				       (m->weight_bytes >> 20) + 1);
+		}
+		m->blocks[i].size = size;
+		left -= size;
+		if (h->ops->progress(h, 0, m->gguf.data_size))
+			return lx_fail(err, -LX_EINTR, "interrupted");
+	}
+	return 0;
+}
+
+/* ---- running a few operations outside an engine ---- */
+
+int lx_run_ops(struct lx_host *host, struct lx_op *ops, u32 n_ops)
+{
+	/* These operations use no scratch. */
+	void *scratch[1] = { NULL };
+	struct lx_job job;
+	void **all = scratch;
+	int r;
+
+	if (host->n_workers > 1) {
+		all = host->ops->alloc(host, host->n_workers * sizeof(*all),
+				       LX_MEM_CONTROL);
+		if (!all)
+			return -LX_ENOMEM;
+	}
+	lx_job_init(&job, ops, n_ops, all);
+	r = host->ops->run(host, &job);
+	if (all != scratch)
+		host->ops->free(host, all, host->n_workers * sizeof(*all),
+				LX_MEM_CONTROL);
+	return r;
+}
+
+/* ---- reading ---- */
+
+struct loader {
+	struct lx_model *m;
+	const struct lx_source *src;
+	struct lx_error *err;
+	u8 *stage;
+	u64 stage_bytes;
+	u64 done;
+	u32 bad;
+};
+
+static int read_at(struct loader *l, const struct lx_item *it, u64 off,
+		   void *buf, size_t n)
+{
+	const struct lx_source *s = &l->src[it->t->source];
+	int r = s->read(s->ctx, off, buf, n);
+
+	if (r)
+		return lx_fail(l->err, r == -LX_EINTR ? r : -LX_EIO,
+			       "tensor %.*s: read error %d", (int)it->t->name.n,
+			       it->t->name.p, -r);
+	l->done += n;
+	r = l->m->host->ops->progress(l->m->host, l->done,
+				      l->m->gguf.data_size);
+	return r ? lx_fail(l->err, -LX_EINTR, "interrupted") : 0;
+}
+
+static u32 gcd(u32 a, u32 b)
+{
+	while (b) {
+		u32 t = a % b;
+
+		a = b;
+		b = t;
+	}
+	return a;
+}
+
+/* Rows that must be read together: whole strips, whole heads. */
+static u32 row_unit(const struct lx_item *it)
+{
+	u32 h = it->head;
+
+	return h ? LX_STRIP / gcd(LX_STRIP, h) * h : LX_STRIP;
+}
+
+static u64 row_bytes(const struct lx_item *it)
+{
+	const struct lx_type_info *ti = lx_type_info(it->t->type);
+
+	return it->t->ne[0] / ti->block * ti->bytes;
+}
+
+static int load_expert(struct loader *l, const struct lx_item *it, u32 e)
+{
+	struct lx_mat *mat = it->mat;
+	u64 rb = row_bytes(it), per;
+	u32 unit = row_unit(it), rows;
+	struct lx_op op = { .tile = lx_tile_pack };
+	int r;
+
+	per = l->stage_bytes / rb / unit * unit;
+	rows = (u32)lx_min(per, (u64)mat->rows);
+	op.pack.src = l->stage;
+	op.pack.row_bytes = rb;
+	op.pack.head = it->head;
+	op.pack.rot = it->rot;
+	op.pack.mat = mat;
+	op.pack.strip0 = (it->expert + e) * mat->n_strips;
+	op.pack.strips = (u32)lx_max((u64)1, PACK_BYTES / (rb * LX_STRIP));
+	op.pack.bad = &l->bad;
+	for (u32 row = 0; row < mat->rows; row += rows) {
+		u32 n = lx_min(rows, mat->rows - row);
+
+		r = read_at(l, it, it->offset + ((u64)e * mat->rows + row) * rb,
+			    l->stage, n * rb);
+		if (r)
+			return r;
+		op.pack.row0 = row;
+		op.pack.n_rows = n;
+		op.n_tiles = lx_div_up(lx_div_up(n, LX_STRIP), op.pack.strips);
+		r = lx_run_ops(l->m->host, &op, 1);
+		if (r)
+			return lx_fail(l->err, r, "interrupted");
+	}
+	if (l->bad)
+		return lx_fail(l->err, -LX_EBADMSG,
+			       "tensor %.*s: a scale is not a finite number",
+			       (int)it->t->name.n, it->t->name.p);
+	return 0;
+}
+
+static int load_vec(struct loader *l, const struct lx_item *it)
+{
+	u32 *v = it->vec->p, n = it->vec->n;
+	u32 half = it->rot / 2;
+	int r = read_at(l, it, it->offset, v, (size_t)n * 4);
+
+	if (r || !it->head)
+		return r;
+	/* The order of the rows it belongs to. */
+	lx_memcpy(l->stage, v, (size_t)n * 4);
+	for (u32 i = 0; i < n; i++) {
+		u32 h = i / it->head * it->head, j = i % it->head;
+
+		if (j < half)
+			j = 2 * j;
+		else if (j < 2 * half)
+			j = 2 * (j - half) + 1;
+		v[i] = ((u32 *)l->stage)[h + j];
+	}
+	return 0;
+}
+
+static int build_tables(struct lx_model *m)
+{
+	const struct lx_hparams *hp = &m->hp;
+	struct lx_op op = { .tile = m->ops->freqs, .n_tiles = 1 };
+
+	op.freqs.inv_freq = m->inv_freq;
+	op.freqs.score_bits = &m->score_bits;
+	op.freqs.factors = m->rope_factors.p;
+	op.freqs.hd = hp->hd;
+	op.freqs.n_rot = hp->n_rot;
+	op.freqs.orig_ctx = hp->rope_orig_ctx;
+	op.freqs.yarn = hp->rope_yarn;
+	op.freqs.base_bits = hp->rope_base;
+	op.freqs.factor_bits = hp->rope_factor;
+	op.freqs.attn_factor_bits = hp->rope_attn_factor;
+	op.freqs.ext_bits = hp->rope_ext;
+	op.freqs.beta_fast_bits = hp->rope_beta_fast;
+	op.freqs.beta_slow_bits = hp->rope_beta_slow;
+	return lx_run_ops(m->host, &op, 1);
+}
+
+static int load_items(struct loader *l)
+{
+	int r = 0;
+
+	for (u32 i = 0; i < l->m->n_items && !r; i++) {
+		const struct lx_item *it = &l->m->items[i];
+
+		if (it->vec) {
+			r = load_vec(l, it);
+			continue;
+		}
+		for (u32 e = 0; e < it->n_expert && !r; e++)
+			r = load_expert(l, it, e);
+	}
+	return r;
+}
+
+int lx_model_fill(struct lx_model *m, const struct lx_source *src,
+		  struct lx_error *err)
+{
+	struct loader l = { .m = m, .src = src, .err = err };
+	struct lx_host *h = m->host;
+	int r;
+
+	if (alloc_tables(m))
+		return lx_fail(err, -LX_ENOMEM, "no memory for strip tables");
+	r = alloc_blocks(m, err);
+	if (r)
+		return r;
+	walk(m, true);
+	l.stage_bytes = STAGE_BYTES;
+	for (u32 i = 0; i < m->n_items; i++) {
+		const struct lx_item *it = &m->items[i];
+
+		l.stage_bytes = lx_max(l.stage_bytes, it->vec ?
+				       vec_bytes(it->vec->n) :
+				       row_bytes(it) * row_unit(it));
+	}
+	l.stage = h->ops->alloc(h, l.stage_bytes, LX_MEM_SCRATCH);
+	if (!l.stage)
+		return lx_fail(err, -LX_ENOMEM, "no memory to read into");
+	r = load_items(&l);
+	if (!r && build_tables(m))
+		r = lx_fail(err, -LX_EINTR, "interrupted");
+	h->ops->free(h, l.stage, l.stage_bytes, LX_MEM_SCRATCH);
+	return r;
+}
+
+int lx_model_load(struct lx_host *host, const struct lx_source *src, u32 n_src,
+		  const struct lx_model_params *p, struct lx_model **out,
+		  struct lx_error *err)
+{
+	struct lx_model *m;
+	int r;
+
+	m = host->ops->alloc(host, sizeof(*m), LX_MEM_CONTROL);
+	if (!m)
+		return lx_fail(err, -LX_ENOMEM, "no memory for a model");
+	m->host = host;
+	r = lx_model_describe(m, src, n_src, p, err);
+	if (!r && lx_model_layout(m))
+		r = lx_fail(err, -LX_ENOMEM, "no memory for block tables");
+	if (!r)
+		r = lx_model_fill(m, src, err);
+	if (r) {
+		lx_model_free(m);
+		return r;
+	}
+	lx_model_release(m, m->items, m->max_items, sizeof(*m->items));
+	m->items = NULL;
+	m->info.control_bytes = m->control_bytes + m->gguf.memory +
+				lx_vocab_memory(m->vocab) + sizeof(*m);
+	*out = m;
+	return 0;
+}
+
+static void free_mat(struct lx_model *m, struct lx_mat *mat)
+{
+	lx_model_release(m, mat->strips, (u64)mat->n_strips * mat->n_expert,
+			 sizeof(u8 *));
+}
+
+static void free_vec(struct lx_model *m, struct lx_vec *vec)
+{
+	lx_model_release(m, vec->p, 1, vec_bytes(vec->n));
+}
+
+static void free_layer(struct lx_model *m, struct lx_layer *y)
+{
+	struct lx_mat *mats[] = { &y->q, &y->k, &y->v, &y->o, &y->gate, &y->up,
+				  &y->down, &y->router };
+	struct lx_vec *vecs[] = { &y->attn_norm, &y->ffn_norm, &y->bias_q,
+				  &y->bias_k, &y->bias_v, &y->norm_q,
+				  &y->norm_k };
+
+	for (u32 i = 0; i < LX_ARRAY_SIZE(mats); i++)
+		free_mat(m, mats[i]);
+	for (u32 i = 0; i < LX_ARRAY_SIZE(vecs); i++)
+		free_vec(m, vecs[i]);
+}
+
+void lx_model_free(struct lx_model *m)
+{
+	struct lx_host *h = m->host;
+
+	for (u32 i = 0; m->layers && i < m->hp.n_layer; i++)
+		free_layer(m, &m->layers[i]);
+	free_mat(m, &m->embd);
+	free_mat(m, &m->output);
+	free_vec(m, &m->output_norm);
+	free_vec(m, &m->rope_factors);
+	lx_model_release(m, m->inv_freq, 1, freq_bytes(m));
+	for (u32 i = 0; m->blocks && i < m->n_blocks; i++)
+		if (m->blocks[i].addr)
+			h->ops->block_free(h, &m->blocks[i], LX_MEM_WEIGHTS);
+	lx_model_release(m, m->blocks, m->n_blocks, sizeof(*m->blocks));
+	lx_model_release(m, m->items, m->max_items, sizeof(*m->items));
+	lx_model_release(m, m->layers, m->hp.n_layer, sizeof(*m->layers));
+	if (m->vocab)
+		lx_vocab_free(m->vocab);
+	lx_gguf_close(&m->gguf);
+	h->ops->free(h, m, sizeof(*m), LX_MEM_CONTROL);
+}

@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/*
+ * Operations of a step: what control code (integers only) hands to tiles
+ * (floating point). Buffers of floats are void * here, since control code may
+ * not name the type. "slot" is a token's place in the step's batch.
+ */
+#ifndef LX_OP_H
+#define LX_OP_H
+
+#include "lx/deps.h"
+#include "lx/job.h"
+#include "lx/quant.h"
+
+#define LX_STRIP 16		/* rows of a strip; lanes everywhere */
+#define LX_PAGE 64		/* positions of a KV page */
+#define LX_CHUNK 256		/* positions of one softmax piece */
+#define LX_MAX_GROUP 8		/* most tokens a matmul kernel takes at once */
+
+/*
+ * A matrix of @rows x @cols, @n_expert of them, cut into strips of 16 rows
+ * interleaved for the SIMD kernels (layouts: pack.c). strips[e * n_strips + i]
+ */
+struct lx_mat {
+	u8 **strips;
+	u32 type;		/* enum lx_type */
+	u32 rows, cols;
+	u32 n_strips;		/* of one expert */
+	u32 n_expert;
+	u32 strip_bytes;
+};
+
+/* A vector of f32, padded with zeros to a multiple of 16. */
+struct lx_vec {
+	void *p;
+	u32 n;
+};
+
+/*
+ * Activations of some slots as input of matrix products: f32 rows and, where
+ * @q is set, quantized ones (fp/act.h). Runs: slots are used in runs (all
+ * tokens, or those of one expert) and within a run in groups of
+ * t_max, t_max / 2 ... 1.
+ */
+struct lx_act {
+	void *f;		/* [slots][ld] */
+	u8 *q;
+	u32 cols;		/* K */
+	u32 ld;			/* cols padded to 16 */
+	u32 kp;			/* cols padded to 64 */
+};
+
+struct lx_run {
+	u32 slot0, n;
+	u32 expert;
+};
+
+/* One product of a matmul operation. */
+struct lx_seg {
+	const struct lx_mat *mat;
+	void *out;		/* [slots][ld] */
+	u32 ld;
+};
+
+/* A block of consecutive tokens of one sequence, for attention. */
+struct lx_attn_item {
+	void *const *pages;	/* KV pages of the sequence */
+	u32 slot0, n;		/* slots */
+	u32 pos0;		/* position of the first */
+};
+
+/* What attention needs to know of the model; the same for all its layers. */
+struct lx_attn_shape {
+	u32 n_head, n_head_kv, group;	/* group = n_head / n_head_kv */
+	u32 hd;			/* head size, q and k */
+	u32 hdv;		/* head size of v, padded to 16 */
+	u32 hdv_real;
+	u32 window;		/* 0: none */
+	u32 kv_f32;		/* KV type */
+	u64 layer_bytes;	/* of one layer in a page */
+	u64 head_bytes;		/* of one kv head in a layer */
+	u64 v_offset;		/* of V within a head */
+	u32 scale_bits;		/* f32: score factor */
+	u32 n_slots;		/* partial results kept in one round */
+	u32 tokens;		/* of one item at most */
+};
+
+struct lx_sample_slot {
+	u32 row;		/* of the logits */
+	u32 temperature_u, top_k, top_p_u, min_p_u;
+	u32 repeat_penalty_u;
+	s32 presence_u, frequency_u;
+	u64 seed, counter;
+	const struct lx_penalty { s32 id; u32 count; } *pen;
+	u32 n_pen;
+	s32 token;		/* result */
+};
+
+#define LX_SAMPLE_CHUNK 8192	/* logits of one tile */
+#define LX_SAMPLE_CAND 1024	/* most candidates kept */
+
+struct lx_op {
+	lx_tile_fn tile;
+	u32 n_tiles;
+	union {
+		struct {	/* tile: slot */
+			const struct lx_mat *mat;
+			const s32 *tokens;
+			void *x;
+			u32 ld;
+			u32 scale_bits;	/* f32 factor, 0: none */
+		} embed;
+		struct {	/* tile: slot; x -> norm -> act (f and q) */
+			const void *x;
+			const u32 *rows;	/* slot -> row of x, or NULL */
+			const struct lx_run *runs;
+			u32 n_runs;
+			const void *weight;	/* NULL: no norm, only quantize */
+			u32 eps_bits;
+			u32 ld_x;
+			struct lx_act act;
+			u32 t_max;
+		} norm;
+		struct {	/* tile: strips x slots */
+			struct lx_seg seg[3];
+			u32 n_seg;
+			u32 mode;	/* LX_MM_* */
+			const struct lx_run *runs;
+			const u32 *n_runs;
+			struct lx_act act;
+			u32 t_max;
+			u32 strips, slots;	/* of one tile */
+			u32 slot_tiles;		/* tiles along the slots of a run */
+			u32 strip_tiles;	/* of all segments */
+		} mm;
+		struct {	/* tile: slot; biases, norms, rope, KV write */
+			void *qkv;	/* [slots][ld]: q, k, v at q_off.. */
+			u32 ld, k_off, v_off;
+			const struct lx_attn_shape *shape;
+			const void *sin_cos;	/* [slots][n_rot] cos then sin */
+			u32 n_rot;
+			const void *bias_q, *bias_k, *bias_v;
+			const void *norm_q, *norm_k;
+			u32 eps_bits;
+			const struct lx_attn_item *const *item_of;
+			u32 layer;
+		} rope;
+		struct {	/* tile: slot; angles of its position */
+			void *sin_cos;
+			const void *inv_freq;	/* f64 [n_rot / 2 + 1] */
+			const u32 *pos;
+			u32 n_rot;
+		} angles;
+		struct {	/* tile: item x kv head x chunk */
+			const struct lx_attn_shape *shape;
+			const struct lx_attn_item *items;
+			u32 n_items, n_chunks, chunk0;
+			const void *q;
+			u32 ld_q;
+			void *part;
+			u32 layer;
+		} attn;
+		struct {	/* tile: slot */
+			const struct lx_attn_shape *shape;
+			const void *part;
+			void *state;
+			u32 n_chunks;
+			u32 first, last;
+			struct lx_run run;
+			struct lx_act act;
+			u32 t_max;
+		} merge;
+		struct {	/* tile: token; softmax, top-k of the router */
+			const void *logits;
+			u32 ld;
+			u32 n_expert, n_used, n_tokens;
+			u32 norm_weights;
+			u32 *choice;	/* [tokens][n_used] expert */
+			void *weight;	/* [tokens][n_used] f32 */
+		} route;
+		struct {	/* one tile: sort the choices by expert */
+			const u32 *choice;
+			u32 n_expert, n_used, n_tokens;
+			struct lx_run *runs;
+			u32 *n_runs;
+			u32 *slot_of;	/* [tokens][n_used] */
+			u32 *rows;	/* slot -> token */
+		} gather;
+		struct {	/* tile: token; x += sum of weight * out */
+			void *x;
+			u32 ld_x;
+			const void *out;
+			u32 ld;
+			u32 n;
+			const u32 *slot_of;
+			const void *weight;
+			u32 n_used;
+		} combine;
+		struct {
+			struct lx_sample_slot *slots;
+			u32 n_slots;
+			void *logits;
+			u32 ld, n_vocab, n_chunks;
+			u64 *cand;	/* [slots][chunks][LX_SAMPLE_CAND + 1] */
+			u64 *best;	/* [slots][chunks] key << 32 | ~id */
+		} sample;
+		struct {	/* tile: row; results to the caller's memory */
+			void *dst;
+			const void *src;
+			u64 row_bytes, stride;	/* of dst, of src */
+		} copy;
+		struct {	/* one tile, at load: tables of the model */
+			void *inv_freq;	/* f64 [n_rot / 2], then YaRN's magnitude */
+			u32 *score_bits;	/* 1 / sqrt(head size) */
+			const void *factors;	/* f32 [n_rot / 2] or NULL */
+			u32 hd, n_rot, orig_ctx;
+			bool yarn;
+			u32 base_bits, factor_bits, attn_factor_bits;
+			u32 ext_bits, beta_fast_bits, beta_slow_bits;
+		} freqs;
+		struct {	/* tile: strips; integer work, at load */
+			const u8 *src;	/* rows row0 .. row0 + n_rows - 1 */
+			u64 row_bytes;
+			u32 row0, n_rows;
+			u32 head, rot;	/* pair neighbours of heads; 0: no */
+			const struct lx_mat *mat;
+			u32 strip0;	/* of this expert */
+			u32 strips;	/* of one tile */
+			u32 *bad;	/* set when a scale is not finite */
+		} pack;
+	};
+};
+
+enum { LX_MM_STORE, LX_MM_ADD, LX_MM_SWIGLU, LX_MM_GEGLU };
+
+/* One implementation of all of it, compiled for one instruction set. */
+struct lx_ops {
+	const char *name;
+	u32 cpu;		/* LX_CPU_* it needs, all of them */
+	u32 t_max;		/* tokens of a matmul group */
+	u32 mac_tile;		/* multiply-adds of a quantized tile, ~25 us */
+	u32 mac_tile_f;		/* the same for float weights */
+	u32 byte_tile;		/* bytes of weights of a tile */
+	lx_tile_fn embed, norm, matmul, rope, angles, attn, merge, route,
+		   gather, combine, freqs, copy;
+	lx_tile_fn penalties, best, candidates, draw;
+};
+
+extern const struct lx_ops lx_ops_generic;
+#ifdef __x86_64__
+extern const struct lx_ops lx_ops_avx2, lx_ops_avx512;
+#endif
+
+/* The implementation called @name (NULL or "auto": the best), or NULL. */
+const struct lx_ops *lx_ops_find(const char *name);
+
+/* Bytes of one strip of a matrix, 0 for types that have no kernels: pack.c */
+u64 lx_pack_bytes(u32 type, u64 cols);
+/* Tile of a pack operation. Integer code. */
+void lx_tile_pack(const struct lx_op *op, u32 tile, void *scratch);
+
+/* Bytes of one quantized activation row: fp/act.h. */
+static inline u64 lx_act_bytes(u32 kp)
+{
+	return kp + (u64)kp / 32 * 20;
+}
+
+/* First slot (within a run of @n) and size of the group that holds @s. */
+static inline u32 lx_group_of(u32 n, u32 t_max, u32 s, u32 *size)
+{
+	u32 base = s - s % t_max, t = t_max;
+
+	if (base + t > n) {
+		for (t = t_max / 2; ; t /= 2) {
+			if (base + t > n)
+				continue;
+			if (s < base + t)
+				break;
+			base += t;
+		}
+	}
+	*size = t;
+	return base;
+}
+
+#endif

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/* Messages and the model's chat format, put together once per turn. */
+#include "render.h"
+
+static bool formatted(const struct lx_session *s)
+{
+	enum lx_chat_kind k = s->e->model->info.chat;
+
+	return !(s->p.flags & LX_SESSION_RAW) && k != LX_CHAT_NONE &&
+	       k != LX_CHAT_UNKNOWN;
+}
+
+/* The first pass counts, the second writes. */
+static void put(struct lx_rendered *r, const char *p, size_t n, bool special)
+{
+	if (!n)
+		return;
+	if (r->text) {
+		lx_memcpy(r->text + r->len, p, n);
+		r->spans[r->n_spans].end = r->len + n;
+		r->spans[r->n_spans].special = special;
+	}
+	r->len += n;
+	r->n_spans++;
+}
+
+static void put_str(struct lx_rendered *r, struct lx_str s)
+{
+	put(r, s.p, s.n, true);
+}
+
+static bool is_space(char c)
+{
+	return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+/* Without the newline of an echo, or as the template strips messages. */
+static struct lx_str trim(struct lx_str t, bool all)
+{
+	if (!all) {
+		if (t.n && t.p[t.n - 1] == '\n')
+			t.n--;
+		return t;
+	}
+	while (t.n && is_space(t.p[t.n - 1]))
+		t.n--;
+	while (t.n && is_space(*t.p)) {
+		t.p++;
+		t.n--;
+	}
+	return t;
+}
+
+static void walk(const struct lx_session *s, struct lx_rendered *r)
+{
+	enum lx_chat_kind k = s->e->model->info.chat;
+	bool chat = formatted(s), sys = s->has_system;
+	u32 index = s->n_messages;
+
+	r->len = 0;
+	r->n_spans = 0;
+	if (chat && s->answered)
+		put_str(r, lx_chat_after(k, LX_ROLE_ASSISTANT, index - 1, sys));
+	for (u32 i = 0; i < s->n_msgs; i++, index++) {
+		const struct lx_message *m = &s->msgs[i];
+		struct lx_str t = { s->text + m->off, (u32)m->len };
+
+		if (!index)
+			sys = m->role == LX_ROLE_SYSTEM;
+		if (chat) {
+			put_str(r, lx_chat_before(k, m->role, index, sys));
+			t = trim(t, lx_chat_trims(k));
+		}
+		put(r, t.p, t.n, m->flags & LX_WRITE_SPECIAL);
+		if (chat)
+			put_str(r, lx_chat_after(k, m->role, index, sys));
+	}
+	if (chat)
+		put_str(r, lx_chat_open(k));
+}
+
+int lx_render(struct lx_session *s, struct lx_rendered *r,
+	      struct lx_error *err)
+{
+	struct lx_engine *e = s->e;
+
+	*r = (struct lx_rendered){ 0 };
+	walk(s, r);
+	r->cap = r->len + 1;
+	r->cap_spans = r->n_spans + 1;
+	r->spans = lx_engine_alloc(e, r->cap_spans, sizeof(*r->spans));
+	r->text = r->spans ? lx_engine_alloc(e, r->cap, 1) : NULL;
+	if (!r->text)
+		return lx_fail(err, -LX_ENOMEM, "no memory for the prompt");
+	walk(s, r);
+	return 0;
+}
+
+void lx_render_free(struct lx_session *s, struct lx_rendered *r)
+{
+	lx_engine_release(s->e, r->text, r->cap, 1);
+	lx_engine_release(s->e, r->spans, r->cap_spans, sizeof(*r->spans));
+}
+
+void lx_render_done(struct lx_session *s)
+{
+	if (!s->n_messages && s->n_msgs)
+		s->has_system = s->msgs[0].role == LX_ROLE_SYSTEM;
+	/* The answer to come counts as one. */
+	s->n_messages += s->n_msgs + 1;
+	s->answered = false;
+}

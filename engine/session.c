@@ -1,0 +1,477 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/*
+ * Sessions: what clients touch. Text goes in as messages, is formatted and
+ * tokenized when the turn starts, and comes out of a small ring of whole
+ * characters that the steps fill.
+ */
+#include "session.h"
+#include "render.h"
+
+#define OUT_BYTES 4096
+#define TEXT_PER_TOKEN 32	/* bytes of text a context could hold at most */
+
+void lx_session_defaults(struct lx_session_params *p)
+{
+	*p = (struct lx_session_params){
+		.temperature_u = 800000,
+		.top_k = 40,
+		.top_p_u = 950000,
+		.min_p_u = 50000,
+		.repeat_penalty_u = 1000000,
+		.repeat_last_n = 64,
+	};
+}
+
+int lx_session_check(const struct lx_session_params *p, struct lx_error *err)
+{
+	const char *what = NULL;
+
+	if (p->temperature_u > 100000000)
+		what = "temperature";
+	else if (p->top_p_u > 1000000)
+		what = "top_p";
+	else if (p->min_p_u > 1000000)
+		what = "min_p";
+	else if (p->repeat_penalty_u < 10000 || p->repeat_penalty_u > 100000000)
+		what = "repeat_penalty";
+	else if (p->repeat_last_n > LX_MAX_PENALTY)
+		what = "repeat_last_n";
+	else if (p->presence_penalty_u > 100000000 ||
+		 p->presence_penalty_u < -100000000)
+		what = "presence_penalty";
+	else if (p->frequency_penalty_u > 100000000 ||
+		 p->frequency_penalty_u < -100000000)
+		what = "frequency_penalty";
+	else if (p->flags & ~LX_SESSION_FLAGS)
+		what = "flags";
+	else if (p->priority > 1)
+		what = "priority";
+	return what ? lx_fail(err, -LX_EINVAL, "%s is out of range", what) : 0;
+}
+
+/* ---- opening and closing ---- */
+
+int lx_session_open(struct lx_engine *e, const struct lx_session_params *p,
+		    struct lx_session **out)
+{
+	struct lx_session *s;
+	int r = lx_session_check(p, NULL);
+
+	if (r)
+		return r;
+	s = lx_engine_alloc(e, 1, sizeof(*s));
+	if (!s)
+		return -LX_ENOMEM;
+	s->e = e;
+	s->p = *p;
+	if (e->first) {
+		s->next = e->first;
+		s->prev = e->first->prev;
+		s->prev->next = s;
+		s->next->prev = s;
+	} else {
+		s->next = s;
+		s->prev = s;
+		e->first = s;
+	}
+	e->n_sessions++;
+	*out = s;
+	return 0;
+}
+
+static void drop_prompt(struct lx_session *s)
+{
+	lx_engine_release(s->e, s->text, s->text_cap, 1);
+	lx_engine_release(s->e, s->msgs, s->cap_msgs, sizeof(*s->msgs));
+	s->text = NULL;
+	s->text_len = 0;
+	s->text_cap = 0;
+	s->msgs = NULL;
+	s->n_msgs = 0;
+	s->cap_msgs = 0;
+}
+
+static void drop_out(struct lx_session *s)
+{
+	lx_engine_release(s->e, s->out, s->out_cap, 1);
+	s->out = NULL;
+	s->out_head = 0;
+	s->out_len = 0;
+	s->out_cap = 0;
+}
+
+static void forget(struct lx_session *s)
+{
+	struct lx_engine *e = s->e;
+
+	drop_prompt(s);
+	drop_out(s);
+	lx_kv_drop(s);
+	lx_engine_release(e, s->tokens, s->cap_tokens, sizeof(*s->tokens));
+	s->tokens = NULL;
+	s->cap_tokens = 0;
+	s->n_tokens = 0;
+	s->turn_start = 0;
+	s->gen_start = 0;
+	s->n_messages = 0;
+	s->n_cached = 0;
+	s->has_system = false;
+	s->answered = false;
+	s->state = LX_SESSION_IDLE;
+	s->finish = LX_FINISH_NONE;
+	s->error = 0;
+}
+
+void lx_session_close(struct lx_session *s)
+{
+	struct lx_engine *e = s->e;
+
+	forget(s);
+	s->prev->next = s->next;
+	s->next->prev = s->prev;
+	if (e->first == s)
+		e->first = s->next == s ? NULL : s->next;
+	e->n_sessions--;
+	lx_engine_release(e, s, 1, sizeof(*s));
+}
+
+bool lx_session_in_batch(const struct lx_session *s)
+{
+	return s->in_batch;
+}
+
+int lx_session_set(struct lx_session *s, const struct lx_session_params *p)
+{
+	int r = lx_session_check(p, NULL);
+
+	if (r)
+		return r;
+	if (s->state == LX_SESSION_RUNNING)
+		return -LX_EBUSY;
+	s->p = *p;
+	return 0;
+}
+
+void lx_session_get(const struct lx_session *s, struct lx_session_params *p)
+{
+	*p = s->p;
+}
+
+int lx_session_reset(struct lx_session *s)
+{
+	if (s->in_batch || s->state == LX_SESSION_RUNNING)
+		return -LX_EBUSY;
+	forget(s);
+	return 0;
+}
+
+/* ---- the prompt ---- */
+
+/* Grow an array of @size bytes an element to @want elements at least. */
+static void *grow(struct lx_engine *e, void *old, u64 n, u64 cap, u64 want,
+		  size_t size, u64 *new_cap)
+{
+	void *p;
+
+	*new_cap = lx_max(want, cap * 2);
+	p = lx_engine_alloc(e, *new_cap, size);
+	if (!p)
+		return NULL;
+	if (n)
+		lx_memcpy(p, old, n * size);
+	lx_engine_release(e, old, cap, size);
+	return p;
+}
+
+int lx_session_grow_tokens(struct lx_session *s, u32 n)
+{
+	u64 cap;
+	s32 *p;
+
+	if (n <= s->cap_tokens)
+		return 0;
+	p = grow(s->e, s->tokens, s->n_tokens, s->cap_tokens, n, sizeof(*p),
+		 &cap);
+	if (!p)
+		return -LX_ENOMEM;
+	s->tokens = p;
+	s->cap_tokens = (u32)cap;
+	return 0;
+}
+
+static int add_message(struct lx_session *s, u32 role, u32 flags)
+{
+	struct lx_message *m;
+	u64 cap;
+
+	if (s->n_msgs) {
+		m = &s->msgs[s->n_msgs - 1];
+		if (m->role == role && m->flags == flags)
+			return 0;
+	}
+	if (s->n_msgs == s->cap_msgs) {
+		m = grow(s->e, s->msgs, s->n_msgs, s->cap_msgs, s->n_msgs + 4,
+			 sizeof(*m), &cap);
+		if (!m)
+			return -LX_ENOMEM;
+		s->msgs = m;
+		s->cap_msgs = (u32)cap;
+	}
+	s->msgs[s->n_msgs++] = (struct lx_message){ .role = role,
+		.flags = flags, .off = s->text_len };
+	return 0;
+}
+
+int lx_session_write(struct lx_session *s, enum lx_role role,
+		     const char *text, size_t n, u32 flags)
+{
+	size_t limit = (size_t)s->e->n_ctx * TEXT_PER_TOKEN;
+	u64 cap;
+	char *p;
+
+	if ((u32)role >= LX_ROLES || flags & ~LX_WRITE_SPECIAL)
+		return -LX_EINVAL;
+	if (s->in_batch || s->state == LX_SESSION_RUNNING ||
+	    (s->state == LX_SESSION_DONE && s->out_len))
+		return -LX_EBUSY;
+	if (n > limit || s->text_len > limit - n)
+		return -LX_EMSGSIZE;
+	if (s->text_len + n > s->text_cap) {
+		p = grow(s->e, s->text, s->text_len, s->text_cap,
+			 s->text_len + n + 64, 1, &cap);
+		if (!p)
+			return -LX_ENOMEM;
+		s->text = p;
+		s->text_cap = cap;
+	}
+	if (add_message(s, role, flags))
+		return -LX_ENOMEM;
+	lx_memcpy(s->text + s->text_len, text, n);
+	s->text_len += n;
+	s->msgs[s->n_msgs - 1].len += n;
+	if (s->state != LX_SESSION_PENDING)
+		lx_session_end_turn(s);
+	s->state = LX_SESSION_PENDING;
+	return 0;
+}
+
+/* Tokenize what was rendered behind the tokens that are there. */
+static int tokenize(struct lx_session *s, const struct lx_rendered *r,
+		    struct lx_error *err)
+{
+	const struct lx_vocab *v = s->e->model->vocab;
+	u32 flags = s->n_tokens ? LX_TOK_CONTINUE : LX_TOK_BOS;
+	u32 room = s->e->n_ctx - s->n_tokens;
+	u32 max = (u32)lx_min((u64)room, (u64)r->len + 2);
+	s64 n;
+
+	if (lx_session_grow_tokens(s, s->n_tokens + max))
+		return lx_fail(err, -LX_ENOMEM, "no memory for the prompt");
+	n = lx_tokenize_spans(v, r->text, r->len, r->spans, r->n_spans, flags,
+			      s->tokens + s->n_tokens, max);
+	if (n < 0)
+		return lx_fail(err, (int)n, "the prompt could not be tokenized");
+	if (n >= (s64)room)
+		return lx_fail(err, -LX_EMSGSIZE,
+			       "the prompt has %lld tokens, %u of the context of %u are free",
+			       n, room, s->e->n_ctx);
+	s->n_tokens += (u32)n;
+	return 0;
+}
+
+int lx_session_start(struct lx_session *s, struct lx_error *err)
+{
+	struct lx_rendered r;
+	u32 before = s->n_tokens;
+	int ret;
+
+	if (s->state != LX_SESSION_PENDING)
+		return -LX_EINVAL;
+	ret = lx_render(s, &r, err);
+	if (!ret)
+		ret = tokenize(s, &r, err);
+	lx_render_free(s, &r);
+	if (!ret && s->n_tokens == s->n_past)
+		ret = lx_fail(err, -LX_EINVAL, "the prompt is empty");
+	if (!ret && !s->out) {
+		s->out_cap = OUT_BYTES +
+			     6 * (lx_vocab_max_piece(s->e->model->vocab) + 4);
+		s->out = lx_engine_alloc(s->e, s->out_cap, 1);
+		if (!s->out)
+			ret = lx_fail(err, -LX_ENOMEM, "no memory for a turn");
+	}
+	if (ret) {
+		s->n_tokens = before;
+		drop_prompt(s);
+		s->state = LX_SESSION_IDLE;
+		return ret;
+	}
+	lx_render_done(s);
+	drop_prompt(s);
+	s->turn_start = before;
+	s->gen_start = s->n_tokens;
+	s->n_cached = 0;
+	s->detok = (struct lx_detok){ .strip = false };
+	s->finish = LX_FINISH_NONE;
+	s->error = 0;
+	s->cancel = false;
+	s->t_start = s->e->host->ops->time_ns(s->e->host);
+	s->t_first = 0;
+	s->t_last = s->t_start;
+	s->state = LX_SESSION_RUNNING;
+	return 0;
+}
+
+/* ---- the answer ---- */
+
+static u32 max_text(const struct lx_session *s)
+{
+	return 3 * (lx_vocab_max_piece(s->e->model->vocab) + 4);
+}
+
+bool lx_session_has_room(const struct lx_session *s)
+{
+	return s->out_cap - s->out_len >= 2 * max_text(s);
+}
+
+/* The ring is kept straight: unread text moves to its begin when needed. */
+static char *out_room(struct lx_session *s)
+{
+	if (s->out_head && s->out_cap - s->out_head - s->out_len <
+			   max_text(s)) {
+		lx_memmove(s->out, s->out + s->out_head, s->out_len);
+		s->out_head = 0;
+	}
+	return s->out + s->out_head + s->out_len;
+}
+
+void lx_session_finish(struct lx_session *s, u32 finish, int error)
+{
+	if (s->out)
+		s->out_len += lx_detok_flush(&s->detok, out_room(s),
+					     max_text(s));
+	s->finish = finish;
+	s->error = error;
+	s->answered = s->n_tokens > s->gen_start || finish == LX_FINISH_EOG;
+	s->total_prompt += s->gen_start - s->turn_start;
+	s->total_gen += s->n_tokens - s->gen_start;
+	s->state = LX_SESSION_DONE;
+}
+
+void lx_session_push(struct lx_session *s, s32 token)
+{
+	const struct lx_vocab *v = s->e->model->vocab;
+	bool special = s->p.flags & LX_SESSION_SPECIAL;
+	u32 n;
+
+	s->t_last = s->e->host->ops->time_ns(s->e->host);
+	if (!s->t_first)
+		s->t_first = s->t_last;
+	if (lx_token_is_eog(v, token) &&
+	    !(s->p.flags & LX_SESSION_IGNORE_EOG)) {
+		lx_session_finish(s, LX_FINISH_EOG, 0);
+		return;
+	}
+	if (lx_session_grow_tokens(s, s->n_tokens + 1)) {
+		lx_session_finish(s, LX_FINISH_ERROR, -LX_ENOMEM);
+		return;
+	}
+	s->tokens[s->n_tokens++] = token;
+	s->out_len += lx_detok_push(&s->detok, v, token, special, out_room(s),
+				    max_text(s));
+	n = s->n_tokens - s->gen_start;
+	if (s->p.max_tokens && n >= s->p.max_tokens)
+		lx_session_finish(s, LX_FINISH_LENGTH, 0);
+	else if (s->n_tokens >= s->e->n_ctx)
+		lx_session_finish(s, LX_FINISH_CONTEXT, 0);
+}
+
+/* Bytes of the character that starts with @c. */
+static size_t char_bytes(u8 c)
+{
+	return c < 0x80 ? 1 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
+}
+
+size_t lx_session_read(struct lx_session *s, char *buf, size_t n)
+{
+	const char *p = s->out + s->out_head;
+	size_t len = 0;
+
+	while (len < s->out_len) {
+		size_t c = char_bytes((u8)p[len]);
+
+		if (len + c > n)
+			break;
+		len += c;
+	}
+	if (!len)	/* the buffer is smaller than one character */
+		len = lx_min(n, s->out_len);
+	lx_memcpy(buf, p, len);
+	s->out_head += len;
+	s->out_len -= len;
+	if (!s->out_len)
+		s->out_head = 0;
+	return len;
+}
+
+size_t lx_session_readable(const struct lx_session *s)
+{
+	return s->out_len;
+}
+
+void lx_session_end_turn(struct lx_session *s)
+{
+	if (s->state == LX_SESSION_DONE) {
+		drop_out(s);
+		s->state = LX_SESSION_IDLE;
+	}
+}
+
+void lx_session_cancel(struct lx_session *s)
+{
+	const struct lx_engine *e = s->e;
+	bool all = true;
+
+	if (s->state != LX_SESSION_RUNNING)
+		return;
+	s->cancel = true;
+	if (!s->in_batch) {
+		lx_session_finish(s, LX_FINISH_CANCELLED, 0);
+		return;
+	}
+	/* Alone in the step: skip what is left of it. */
+	for (u32 i = 0; i < e->n_entries; i++)
+		all &= e->entries[i].s->cancel;
+	if (all)
+		lx_job_cancel(&s->e->job);
+}
+
+void lx_session_stats(const struct lx_session *s, struct lx_session_stats *st)
+{
+	*st = (struct lx_session_stats){
+		.state = s->state,
+		.finish = s->finish,
+		.error = s->error,
+		.n_past = s->n_past,
+		.n_prompt = s->gen_start - s->turn_start,
+		.n_cached = s->n_cached,
+		.n_gen = s->n_tokens - s->gen_start,
+		.total_prompt = s->total_prompt,
+		.total_gen = s->total_gen,
+		.kv_bytes = s->n_pages * s->e->page_bytes,
+	};
+	if (s->t_first) {
+		st->prompt_ns = s->t_first - s->t_start;
+		st->gen_ns = s->t_last - s->t_first;
+	}
+}
+
+u32 lx_session_tokens(const struct lx_session *s, s32 *ids, u32 max)
+{
+	u32 n = s->n_tokens - s->gen_start;
+
+	max = lx_min(max, n);
+	if (max)
+		lx_memcpy(ids, s->tokens + s->gen_start, max * sizeof(*ids));
+	return n;
+}

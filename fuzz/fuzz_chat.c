@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/* Any bytes as a chat template. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fuzz.h"
+#include "lx/chat.h"
+
+int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
+{
+	char *copy = malloc(size + 1);	/* exact: over-reads show */
+	struct lx_str s = { copy, (u32)size };
+	enum lx_chat_kind k;
+
+	memcpy(copy, data, size);
+	copy = realloc(copy, size ? size : 1);
+	s.p = copy;
+	k = lx_chat_recognise(s);
+	FUZZ_CHECK((u32)k < LX_CHAT_KINDS);
+	FUZZ_CHECK((k == LX_CHAT_NONE) == !size);
+	for (u32 i = 0; i < 12; i++) {
+		lx_chat_before(k, (enum lx_role)(i % 4), i / 4, i & 1);
+		lx_chat_after(k, (enum lx_role)(i % 4), i / 4, i & 1);
+	}
+	lx_chat_open(k);
+	lx_chat_no_thinking(s);
+	free(copy);
+	return 0;
+}

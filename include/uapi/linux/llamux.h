@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
+/*
+ * The contract of /dev/llama and /dev/llamactl.
+ *
+ * One open file of /dev/llama is one conversation. write(2) adds text to the
+ * prompt. The first read(2) after it starts the turn and blocks until text is
+ * there; it returns whole UTF-8 characters as they come, and 0 at the end of
+ * the turn. The next write opens the next turn; the conversation is kept.
+ * poll(2): readable while a prompt is pending, text is ready, or the turn has
+ * ended; writable when no turn is under way. With O_NONBLOCK a read starts
+ * the turn and fails with EAGAIN while there is no text. A write in mid-turn
+ * fails with EBUSY. close(2) cancels.
+ *
+ * Errors of read and write: ENODEV no model, EMSGSIZE prompt beyond the
+ * context, ENOMEM, EAGAIN too many sessions, EBUSY, EIO the model was
+ * taken away or computation failed, ERESTARTSYS/EINTR a signal.
+ *
+ * Every ioctl structure may grow at its end: the size in the command number
+ * tells the kernel which the caller knows; fields the kernel does not know
+ * must be zero (E2BIG). Reserved fields and unknown flags must be zero
+ * (EINVAL). Unknown commands: ENOTTY. Real numbers are integers in
+ * millionths. Pointers are carried in __u64.
+ */
+#ifndef _UAPI_LINUX_LLAMUX_H
+#define _UAPI_LINUX_LLAMUX_H
+
+#include <linux/ioctl.h>
+#include <linux/types.h>
+
+#define LLAMUX_NAME_MAX 64	/* with the terminating NUL */
+#define LLAMUX_ERROR_MAX 200
+#define LLAMUX_MAX_FILES 256
+
+#define LLAMUX_IOC_MAGIC 0xBC
+
+/* ---- /dev/llama ---- */
+
+/* llamux_info.features */
+#define LLAMUX_FEATURE_CHAT (1ull << 0)	/* the model's chat format is known */
+
+/*
+ * LLAMUX_IOC_INFO: what this session talks to.
+ * Output: all fields. Errors: ENODEV no model.
+ */
+struct llamux_info {
+	__u64 features;
+	__u32 n_ctx;		/* tokens this session can hold */
+	__u32 n_vocab;
+	__u64 n_params;
+	char model[LLAMUX_NAME_MAX];	/* as loaded: routed by this */
+	char arch[32];
+	char type[16];
+	char chat[16];		/* "chatml", "none", "unknown" */
+	__u32 n_layer, n_embd;
+};
+
+/* llamux_params.flags */
+#define LLAMUX_RAW (1u << 0)		/* no chat format */
+#define LLAMUX_IGNORE_EOG (1u << 1)	/* go on past end-of-generation */
+#define LLAMUX_SPECIAL (1u << 2)	/* show control tokens in the answer */
+
+/*
+ * LLAMUX_IOC_GET_PARAMS, LLAMUX_IOC_SET_PARAMS: how answers are sampled. In
+ * force from the next turn. Errors of SET: EINVAL out of range, EBUSY in
+ * mid-turn.
+ */
+struct llamux_params {
+	__u32 temperature_u;	/* 0: greedy */
+	__u32 top_k;		/* 0: off */
+	__u32 top_p_u;		/* 1000000: off */
+	__u32 min_p_u;		/* 0: off */
+	__u32 repeat_penalty_u;	/* 1000000: off */
+	__u32 repeat_last_n;	/* at most 1024 */
+	__s32 presence_penalty_u;
+	__s32 frequency_penalty_u;
+	__u64 seed;
+	__u32 max_tokens;	/* of a turn; 0: to the end of the context */
+	__u32 flags;		/* LLAMUX_RAW ... */
+	__u32 priority;		/* 0 interactive, 1 background */
+	__u32 reserved;
+};
+
+/* LLAMUX_IOC_SET_MODEL: by name; before the first write only (EBUSY).
+ * Errors: ENODEV no such model.
+ */
+struct llamux_name {
+	char name[LLAMUX_NAME_MAX];
+};
+
+#define LLAMUX_ROLE_SYSTEM 0
+#define LLAMUX_ROLE_USER 1
+#define LLAMUX_ROLE_ASSISTANT 2
+
+#define LLAMUX_WRITE_SPECIAL (1u << 0)	/* trusted: parse control tokens */
+
+/*
+ * LLAMUX_IOC_WRITE: as write(2), with a role and flags. Returns 0: all of it
+ * was taken. write(2) is role user, flags 0.
+ */
+struct llamux_write {
+	__u64 text;		/* const char * */
+	__u32 len;
+	__u32 role;
+	__u32 flags;
+	__u32 reserved;
+};
+
+#define LLAMUX_TOK_BOS (1u << 0)
+#define LLAMUX_TOK_SPECIAL (1u << 1)
+
+/*
+ * LLAMUX_IOC_TOKENIZE: text to ids. @n_ids: in, room at @ids; out, how many
+ * the text needs. At most 16 MiB of text. Errors: ENOSPC (n_ids is set and
+ * the first ones are copied), ENODEV, EMSGSIZE.
+ */
+struct llamux_tokenize {
+	__u64 text;		/* const char * */
+	__u64 ids;		/* __s32 * */
+	__u32 len;
+	__u32 n_ids;
+	__u32 flags;
+	__u32 reserved;
+};
+
+/*
+ * LLAMUX_IOC_DETOKENIZE: ids to text. @len: in, room at @text; out, bytes
+ * needed. Errors: ENOSPC, EINVAL an id out of range, ENODEV.
+ */
+struct llamux_detokenize {
+	__u64 ids;		/* const __s32 * */
+	__u64 text;		/* char * */
+	__u32 n_ids;
+	__u32 len;
+	__u32 flags;		/* LLAMUX_TOK_SPECIAL: show control tokens */
+	__u32 reserved;
+};
+
+#define LLAMUX_FINISH_NONE 0
+#define LLAMUX_FINISH_EOG 1
+#define LLAMUX_FINISH_LENGTH 2
+#define LLAMUX_FINISH_CONTEXT 3
+#define LLAMUX_FINISH_CANCELLED 4
+#define LLAMUX_FINISH_ERROR 5
+
+/* LLAMUX_IOC_STATS: this session, its present or last turn. */
+struct llamux_stats {
+	__u32 state;		/* 0 idle, 1 pending, 2 running, 3 done */
+	__u32 finish;		/* LLAMUX_FINISH_* */
+	__s32 error;		/* negative errno with FINISH_ERROR */
+	__u32 n_past;		/* tokens in the KV cache */
+	__u32 n_prompt, n_cached, n_gen;
+	__u32 n_ctx;
+	__u64 prompt_ns, gen_ns;
+	__u64 total_prompt, total_gen;
+	__u64 kv_bytes;
+};
+
+/*
+ * LLAMUX_IOC_TOKENS: ids of this turn's answer. @n: in, room at @ids; out,
+ * how many there are. Copies the first min of both.
+ */
+struct llamux_tokens {
+	__u64 ids;		/* __s32 * */
+	__u32 n;
+	__u32 reserved;
+};
+
+#define LLAMUX_IOC_INFO _IOR(LLAMUX_IOC_MAGIC, 0x00, struct llamux_info)
+#define LLAMUX_IOC_GET_PARAMS _IOR(LLAMUX_IOC_MAGIC, 0x01, struct llamux_params)
+#define LLAMUX_IOC_SET_PARAMS _IOW(LLAMUX_IOC_MAGIC, 0x02, struct llamux_params)
+#define LLAMUX_IOC_SET_MODEL _IOW(LLAMUX_IOC_MAGIC, 0x03, struct llamux_name)
+#define LLAMUX_IOC_WRITE _IOW(LLAMUX_IOC_MAGIC, 0x04, struct llamux_write)
+#define LLAMUX_IOC_TOKENIZE _IOWR(LLAMUX_IOC_MAGIC, 0x05, struct llamux_tokenize)
+#define LLAMUX_IOC_DETOKENIZE \
+	_IOWR(LLAMUX_IOC_MAGIC, 0x06, struct llamux_detokenize)
+#define LLAMUX_IOC_STATS _IOR(LLAMUX_IOC_MAGIC, 0x07, struct llamux_stats)
+#define LLAMUX_IOC_TOKENS _IOWR(LLAMUX_IOC_MAGIC, 0x08, struct llamux_tokens)
+/* Stop the turn; what was generated can still be read. */
+#define LLAMUX_IOC_CANCEL _IO(LLAMUX_IOC_MAGIC, 0x09)
+/* Forget the conversation. EBUSY in mid-turn. */
+#define LLAMUX_IOC_RESET _IO(LLAMUX_IOC_MAGIC, 0x0a)
+
+/* ---- /dev/llamactl (CAP_SYS_ADMIN) ---- */
+
+#define LLAMUX_LOAD_DEFAULT (1u << 0)	/* becomes the default model */
+
+#define LLAMUX_KV_F16 0
+#define LLAMUX_KV_F32 1
+
+/*
+ * LLAMUX_CTL_LOAD: load a model from open regular files (several for a split
+ * one, in order). Blocks until it is ready; a fatal signal ends it. Writes to
+ * the files are denied while they are read. The first model becomes the
+ * default. Output: message (NUL-terminated) when it fails. Errors: ENOEXEC
+ * not a GGUF, EBADMSG corrupt, ENOPKG not supported, ENOMEM, EEXIST name in
+ * use, ETXTBSY a file is open for writing, EINVAL, EBADF, EINTR.
+ */
+struct llamux_load {
+	__u64 fds;		/* const __s32 * */
+	__u64 message;		/* char *, may be 0 */
+	__u32 n_fds;
+	__u32 message_size;
+	__u32 flags;
+	__u32 n_ctx;		/* 0: min(trained, 4096) */
+	__u32 n_sessions;	/* full contexts to plan for; 0: 1 */
+	__u32 n_batch;		/* 0: default */
+	__u32 kv_type;
+	__u32 reserved;
+	char name[LLAMUX_NAME_MAX];	/* [A-Za-z0-9._:-]+ */
+};
+
+/* LLAMUX_CTL_PROGRESS: of a load under way, by name. ENOENT none such. */
+struct llamux_progress {
+	char name[LLAMUX_NAME_MAX];
+	__u64 done, total;	/* bytes */
+};
+
+#define LLAMUX_CTL_LOAD _IOW(LLAMUX_IOC_MAGIC, 0x40, struct llamux_load)
+/*
+ * Sessions on it run on and keep it alive; new ones no longer see it. When
+ * it was the default, there is none afterwards. ENOENT.
+ */
+#define LLAMUX_CTL_UNLOAD _IOW(LLAMUX_IOC_MAGIC, 0x41, struct llamux_name)
+#define LLAMUX_CTL_DEFAULT _IOW(LLAMUX_IOC_MAGIC, 0x42, struct llamux_name)
+#define LLAMUX_CTL_PROGRESS _IOWR(LLAMUX_IOC_MAGIC, 0x43, struct llamux_progress)
+
+#endif

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* /dev/llamactl: models come and go by it. For CAP_SYS_ADMIN. */
+#include <linux/capability.h>
+#include <linux/fs.h>
+#include <linux/llamux.h>
+#include <linux/miscdevice.h>
+#include <linux/module.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+#include "compat/compat.h"
+#include "control.h"
+#include "model.h"
+
+static int control_open(struct inode *inode, struct file *file)
+{
+	if (!capable(CAP_SYS_ADMIN))
+		return -EPERM;
+	return stream_open(inode, file);
+}
+
+static int give_message(const struct llamux_load *in, const struct lx_error *e)
+{
+	size_t n = strnlen(e->msg, sizeof(e->msg) - 1) + 1;
+	char __user *to = u64_to_user_ptr(in->message);
+
+	if (!in->message || !in->message_size)
+		return 0;
+	n = min_t(size_t, n, in->message_size);
+	if (copy_to_user(to, e->msg, n - 1) || put_user('\0', to + n - 1))
+		return -EFAULT;
+	return 0;
+}
+
+static int do_load(void *arg)
+{
+	const struct llamux_load *in = arg;
+	struct lx_error *error;
+	int err;
+
+	if (!in->n_fds || in->n_fds > LLAMUX_MAX_FILES || in->reserved ||
+	    in->flags & ~LLAMUX_LOAD_DEFAULT || in->kv_type > LLAMUX_KV_F32)
+		return -EINVAL;
+	error = kzalloc(sizeof(*error), GFP_KERNEL);
+	if (!error)
+		return -ENOMEM;
+	err = llamux_model_load(in, error);
+	if (err && give_message(in, error))
+		err = -EFAULT;
+	kfree(error);
+	return err;
+}
+
+static bool terminated(const char *name)
+{
+	return strnlen(name, LLAMUX_NAME_MAX) < LLAMUX_NAME_MAX;
+}
+
+static int do_unload(void *arg)
+{
+	const struct llamux_name *in = arg;
+
+	return terminated(in->name) ? llamux_model_unload(in->name) : -EINVAL;
+}
+
+static int do_default(void *arg)
+{
+	const struct llamux_name *in = arg;
+
+	return terminated(in->name) ? llamux_model_set_default(in->name) :
+				      -EINVAL;
+}
+
+static int do_progress(void *arg)
+{
+	struct llamux_progress *io = arg;
+
+	return terminated(io->name) ? llamux_model_progress(io) : -EINVAL;
+}
+
+union argument {
+	struct llamux_load load;
+	struct llamux_name name;
+	struct llamux_progress progress;
+};
+
+#define FIRST_NR 0x40
+#define COMMAND(command, function, size) \
+	[_IOC_NR(command) - FIRST_NR] = { \
+		.cmd = (command), .first = (size), .run = (function) \
+	}
+
+/* @first: the size first published. */
+static const struct command {
+	unsigned int cmd;
+	unsigned int first;
+	int (*run)(void *arg);
+} commands[] = {
+	COMMAND(LLAMUX_CTL_LOAD, do_load, 112),
+	COMMAND(LLAMUX_CTL_UNLOAD, do_unload, 64),
+	COMMAND(LLAMUX_CTL_DEFAULT, do_default, 64),
+	COMMAND(LLAMUX_CTL_PROGRESS, do_progress, 80),
+};
+
+static const struct command *command_find(unsigned int cmd)
+{
+	unsigned int i = _IOC_NR(cmd) - FIRST_NR;
+
+	if (_IOC_TYPE(cmd) != LLAMUX_IOC_MAGIC || i >= ARRAY_SIZE(commands) ||
+	    _IOC_DIR(cmd) != _IOC_DIR(commands[i].cmd))
+		return NULL;
+	return &commands[i];
+}
+
+static long control_ioctl(struct file *file, unsigned int cmd,
+			  unsigned long uarg)
+{
+	const struct command *c = command_find(cmd);
+	void __user *user = (void __user *)uarg;
+	size_t usize = _IOC_SIZE(cmd), ksize;
+	union argument arg = {};
+	int err;
+
+	if (!c)
+		return -ENOTTY;
+	ksize = _IOC_SIZE(c->cmd);
+	if (usize < c->first)
+		return -EINVAL;
+	err = copy_struct_from_user(&arg, ksize, user, usize);
+	if (!err)
+		err = c->run(&arg);
+	if (!err && _IOC_DIR(c->cmd) & _IOC_READ)
+		err = llamux_copy_to_user(user, usize, &arg, ksize);
+	return err;
+}
+
+static const struct file_operations control_fops = {
+	.owner = THIS_MODULE,
+	.open = control_open,
+	.unlocked_ioctl = control_ioctl,
+	.compat_ioctl = compat_ptr_ioctl,
+};
+
+static struct miscdevice control = {
+	.minor = MISC_DYNAMIC_MINOR,
+	.name = "llamactl",
+	.fops = &control_fops,
+	.mode = 0600,
+};
+
+int llamux_control_init(void)
+{
+	return misc_register(&control);
+}
+
+void llamux_control_exit(void)
+{
+	misc_deregister(&control);
+}

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A model's thread: loads it, then forms, runs and commits batches as long as
+ * sessions are runnable, and frees it at the end. All floating point of the
+ * model is posted from here.
+ */
+#include <linux/freezer.h>
+#include <linux/kthread.h>
+#include <linux/sched.h>
+
+#include "loop.h"
+#include "model.h"
+#include "session.h"
+
+static int check_fits(struct llamux_model *m, const struct lx_model_params *mp)
+{
+	u64 available = llamux_memory_available();
+	struct lx_plan *plan;
+	int err;
+
+	plan = kvzalloc(sizeof(*plan), GFP_KERNEL);
+	if (!plan)
+		return -ENOMEM;
+	err = lx_plan(&m->host, m->source.lx, m->source.n, mp, &m->params,
+		      plan, &m->error);
+	if (!err && plan->total > available)
+		err = lx_fail(&m->error, -ENOMEM,
+			      "needs %llu bytes, %llu are available: %llu missing",
+			      plan->total, available, plan->total - available);
+	kvfree(plan);
+	return err;
+}
+
+static int load(struct llamux_model *m)
+{
+	struct lx_model_params mp = { .simd = llamux_model_simd() };
+	int err;
+
+	err = check_fits(m, &mp);
+	if (err)
+		return err;
+	err = lx_model_load(&m->host, m->source.lx, m->source.n, &mp, &m->lx,
+			    &m->error);
+	if (err)
+		return err;
+	err = lx_engine_open(m->lx, &m->params, &m->engine, &m->error);
+	if (err) {
+		lx_model_free(m->lx);
+		m->lx = NULL;
+	}
+	return err;
+}
+
+/* One pass; true when there may be more to do at once. */
+static bool step(struct llamux_model *m)
+{
+	int n;
+
+	mutex_lock(&m->lock);
+	llamux_session_reap(m);
+	n = lx_engine_form(m->engine);
+	if (n <= 0)
+		llamux_session_notify(m);
+	mutex_unlock(&m->lock);
+	if (n <= 0)
+		return false;
+
+	/* What went wrong is told to the sessions by commit. */
+	lx_engine_run(m->engine);
+
+	mutex_lock(&m->lock);
+	lx_engine_commit(m->engine);
+	llamux_session_reap(m);
+	llamux_session_notify(m);
+	mutex_unlock(&m->lock);
+	cond_resched();
+	return true;
+}
+
+static void serve(struct llamux_model *m)
+{
+	u32 kicks;
+
+	while (!kthread_should_stop()) {
+		try_to_freeze();
+		kicks = READ_ONCE(m->kicks);
+		if (step(m))
+			continue;
+		wait_event_freezable(m->wake, READ_ONCE(m->kicks) != kicks ||
+				     kthread_should_stop());
+	}
+}
+
+static void unload(struct llamux_model *m)
+{
+	mutex_lock(&m->lock);
+	llamux_session_reap(m);
+	mutex_unlock(&m->lock);
+	lx_engine_close(m->engine);
+	lx_model_free(m->lx);
+}
+
+int llamux_loop(void *data)
+{
+	struct llamux_model *m = data;
+
+	set_freezable();
+	m->result = load(m);
+	llamux_source_allow_write(&m->source);
+	complete_all(&m->loaded);
+	if (!m->result) {
+		serve(m);
+		unload(m);
+		return 0;
+	}
+	wait_event_freezable(m->wake, kthread_should_stop());
+	return 0;
+}

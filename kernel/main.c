@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* llamux.ko: a large language model inside the Linux kernel. */
+#define pr_fmt(fmt) "llamux: " fmt
+
+#include <linux/init.h>
+#include <linux/module.h>
+
+#include "control.h"
+#include "debugfs.h"
+#include "device.h"
+#include "fpu.h"
+#include "model.h"
+#include "procfs.h"
+#include "worker.h"
+
+#define VERSION "0.1.0"
+
+static int __init llamux_init(void)
+{
+	int err;
+
+	err = llamux_fpu_init();
+	if (err)
+		return err;
+	err = llamux_worker_init();
+	if (err)
+		goto err_worker;
+	err = llamux_model_init();
+	if (err)
+		goto err_model;
+	err = llamux_procfs_init();
+	if (err)
+		goto err_procfs;
+	err = llamux_device_init();
+	if (err)
+		goto err_device;
+	err = llamux_control_init();
+	if (err)
+		goto err_control;
+	llamux_debugfs_init();
+	pr_info("version %s, simd=%s, %u threads\n", VERSION,
+		llamux_model_simd(), llamux_worker_count());
+	return 0;
+
+err_control:
+	llamux_device_exit();
+err_device:
+	llamux_procfs_exit();
+err_procfs:
+	llamux_model_exit();
+err_model:
+	llamux_worker_exit();
+err_worker:
+	llamux_fpu_exit();
+	return err;
+}
+
+static void __exit llamux_exit(void)
+{
+	llamux_debugfs_exit();
+	llamux_control_exit();
+	llamux_device_exit();
+	llamux_procfs_exit();
+	llamux_model_exit();
+	llamux_worker_exit();
+	llamux_fpu_exit();
+}
+
+module_init(llamux_init);
+module_exit(llamux_exit);
+
+MODULE_LICENSE("GPL");
+MODULE_DESCRIPTION("A large language model inside the Linux kernel");
+MODULE_VERSION(VERSION);

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Large memory. Blocks come from the direct map when the page allocator has
+ * them in one piece (on x86 huge-page mapped, nothing to configure), from
+ * vmalloc otherwise. Nothing here wakes the OOM killer: what does not fit is
+ * refused.
+ */
+#include <linux/gfp.h>
+#include <linux/log2.h>
+#include <linux/mm.h>
+#include <linux/slab.h>
+#include <linux/vmalloc.h>
+
+#include "compat/compat.h"
+#include "memory.h"
+
+#define MODEST (__GFP_RETRY_MAYFAIL | __GFP_NOWARN | __GFP_ZERO)
+
+enum source { FROM_PAGES, FROM_EXACT, FROM_VMALLOC };
+
+u64 llamux_memory_used(const struct llamux_memory *m, enum lx_mem kind)
+{
+	return atomic64_read(&m->used[kind]);
+}
+
+u64 llamux_memory_available(void)
+{
+	s64 reserve = clamp_t(s64, (s64)totalram_pages() / 64,
+			      (16 << 20) >> PAGE_SHIFT,
+			      (128 << 20) >> PAGE_SHIFT);
+	s64 pages = (s64)si_mem_available() - reserve;
+
+	return pages > 0 ? (u64)pages << PAGE_SHIFT : 0;
+}
+
+/* kmalloc aligns powers of two to their size, other small sizes less. */
+static size_t slab_size(size_t size)
+{
+	size = max_t(size_t, size, LX_CACHELINE);
+	return size <= 256 ? roundup_pow_of_two(size) : size;
+}
+
+/* Charged to the caller's memory cgroup; a kthread's is the root's. */
+void *llamux_memory_alloc(struct llamux_memory *m, size_t size,
+			  enum lx_mem kind)
+{
+	void *p;
+
+	if (size > INT_MAX)
+		return NULL;
+	if (size > LLAMUX_BLOCK_SIZE && size > llamux_memory_available())
+		return NULL;
+	p = kvmalloc(slab_size(size), GFP_KERNEL_ACCOUNT | MODEST);
+	if (p)
+		atomic64_add(size, &m->used[kind]);
+	return p;
+}
+
+void llamux_memory_free(struct llamux_memory *m, void *p, size_t size,
+			enum lx_mem kind)
+{
+	if (!p)
+		return;
+	kvfree(p);
+	atomic64_sub(size, &m->used[kind]);
+}
+
+/* One piece of the direct map. The tail of an odd size is given back. */
+static void *pages_alloc(struct lx_block *b, size_t size)
+{
+	struct page *page;
+
+	b->order = get_order(size);
+	if (b->order > LLAMUX_MAX_ORDER)
+		return NULL;
+	if (size != PAGE_SIZE << b->order) {
+		b->source = FROM_EXACT;
+		return alloc_pages_exact(size, GFP_KERNEL | MODEST);
+	}
+	b->source = FROM_PAGES;
+	page = alloc_pages(GFP_KERNEL | MODEST, b->order);
+	return page ? page_address(page) : NULL;
+}
+
+static void *virtual_alloc(struct lx_block *b, size_t size)
+{
+	b->source = FROM_VMALLOC;
+	b->order = 0;
+	return vmalloc_huge(size, GFP_KERNEL | MODEST);
+}
+
+int llamux_block_alloc(struct llamux_memory *m, struct lx_block *b,
+		       size_t size, enum lx_mem kind)
+{
+	size_t bytes = PAGE_ALIGN(size);
+
+	b->addr = NULL;
+	b->size = size;
+	if (!size || bytes < size || bytes > llamux_memory_available())
+		return -ENOMEM;
+	b->addr = pages_alloc(b, bytes);
+	if (!b->addr)
+		b->addr = virtual_alloc(b, bytes);
+	if (!b->addr)
+		return -ENOMEM;
+	atomic64_add(bytes, &m->used[kind]);
+	return 0;
+}
+
+void llamux_block_free(struct llamux_memory *m, struct lx_block *b,
+		       enum lx_mem kind)
+{
+	size_t bytes = PAGE_ALIGN(b->size);
+
+	if (!b->addr)
+		return;
+	switch (b->source) {
+	case FROM_PAGES:
+		free_pages((unsigned long)b->addr, b->order);
+		break;
+	case FROM_EXACT:
+		free_pages_exact(b->addr, bytes);
+		break;
+	default:
+		vfree(b->addr);
+	}
+	b->addr = NULL;
+	atomic64_sub(bytes, &m->used[kind]);
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef LLAMUX_MEMORY_H
+#define LLAMUX_MEMORY_H
+
+#include <linux/atomic.h>
+#include <linux/types.h>
+#include "lx/deps.h"
+
+/* Bytes held for one model, by what they are for. */
+struct llamux_memory {
+	atomic64_t used[LX_MEM_KINDS];
+};
+
+#define LLAMUX_BLOCK_SIZE (4u << 20)
+
+void *llamux_memory_alloc(struct llamux_memory *m, size_t size,
+			  enum lx_mem kind);
+void llamux_memory_free(struct llamux_memory *m, void *p, size_t size,
+			enum lx_mem kind);
+int llamux_block_alloc(struct llamux_memory *m, struct lx_block *b,
+		       size_t size, enum lx_mem kind);
+void llamux_block_free(struct llamux_memory *m, struct lx_block *b,
+		       enum lx_mem kind);
+
+u64 llamux_memory_used(const struct llamux_memory *m, enum lx_mem kind);
+/* Bytes that can be taken without driving the machine out of memory. */
+u64 llamux_memory_available(void);
+
+#endif

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef LLAMUX_SESSION_H
+#define LLAMUX_SESSION_H
+
+#include <linux/list.h>
+#include <linux/mutex.h>
+#include <linux/poll.h>
+#include <linux/uidgid.h>
+#include <linux/wait.h>
+
+#include "lx/lx.h"
+
+struct llamux_model;
+
+/*
+ * One conversation: an open file of /dev/llama, or an owner's
+ * /proc/llamux/prompt. It is bound to a model at its first use.
+ *
+ * lock		one client call at a time; held over copies to user space, so
+ *		never taken by another session or the loop
+ * model->lock	lx, node, and all lx_* calls
+ */
+struct llamux_session {
+	struct mutex lock;
+	struct llamux_model *model;	/* NULL until bound */
+	struct lx_session_params params;	/* till bound */
+	bool written;			/* the model cannot change any more */
+	bool newline;			/* a last newline waits for more text */
+	u16 out_at, out_end;		/* taken from the engine, not yet read */
+	char out[512];
+
+	struct lx_session *lx;
+	struct list_head node;		/* model->sessions or ->zombies */
+	wait_queue_head_t wait;
+	u32 events;			/* changes when a sleeper should look */
+
+	u64 id;
+	kuid_t uid;			/* of the opener */
+	pid_t pid;
+};
+
+/* ERR_PTR(-EAGAIN) beyond max_sessions, -ENOMEM. */
+struct llamux_session *llamux_session_open(void);
+/* Cancels. Does not wait for the step that is running. */
+void llamux_session_close(struct llamux_session *s);
+u32 llamux_session_count(void);
+u32 llamux_session_limit(void);
+
+/* Both take the session's lock; signals: -ERESTARTSYS. */
+ssize_t llamux_session_read(struct llamux_session *s, char __user *buf,
+			    size_t n, bool nonblock);
+ssize_t llamux_session_write(struct llamux_session *s, const char __user *buf,
+			     size_t n);
+__poll_t llamux_session_poll(struct llamux_session *s, struct file *file,
+			     struct poll_table_struct *wait);
+
+/* ---- with s->lock held ---- */
+
+/* Have a model: the default one unless there is one already. -ENODEV. */
+int llamux_session_bind(struct llamux_session *s);
+/* Choose one by name; -EBUSY after the first write, -ENODEV. */
+int llamux_session_set_model(struct llamux_session *s, const char *name);
+int llamux_session_set_params(struct llamux_session *s,
+			      const struct lx_session_params *p);
+void llamux_session_get_params(struct llamux_session *s,
+			       struct lx_session_params *p);
+/* Kernel text, exactly as it is; bound. */
+int llamux_session_add(struct llamux_session *s, enum lx_role role,
+		       const char *text, size_t n, u32 flags);
+void llamux_session_cancel(struct llamux_session *s);
+int llamux_session_reset(struct llamux_session *s);
+/* Stop the turn and drop what was not read; may wait, -ERESTARTSYS. */
+int llamux_session_abandon(struct llamux_session *s);
+
+/* ---- with model->lock held, by the model's thread ---- */
+
+/* Close the zombies that have left the batch. */
+void llamux_session_reap(struct llamux_model *m);
+/* Wake those whose state or text changed. */
+void llamux_session_notify(struct llamux_model *m);
+
+#endif

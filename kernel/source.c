@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <linux/file.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+#include "source.h"
+
+/* Between two looks at the cancel flag. */
+#define PIECE (1u << 20)
+
+static int source_read(void *ctx, u64 off, void *buf, size_t n)
+{
+	struct llamux_source_file *f = ctx;
+	loff_t pos = off;
+	ssize_t got;
+
+	while (n) {
+		if (READ_ONCE(*f->cancel))
+			return -EINTR;
+		got = kernel_read(f->file, buf, min_t(size_t, n, PIECE), &pos);
+		if (got < 0)
+			return got;
+		if (!got)
+			return -EIO;	/* shorter than it was */
+		buf += got;
+		n -= got;
+		cond_resched();
+	}
+	return 0;
+}
+
+/* kernel_read() needs ->read_iter and warns about files of /proc. */
+static int file_check(const struct file *f)
+{
+	if (!S_ISREG(file_inode(f)->i_mode))
+		return -EINVAL;
+	if (!(f->f_mode & FMODE_READ))
+		return -EBADF;
+	if (!f->f_op->read_iter || f->f_op->read)
+		return -EINVAL;
+	return 0;
+}
+
+static int source_add(struct llamux_source *s, s32 fd)
+{
+	struct file *f = fget(fd);
+	int err;
+
+	if (!f)
+		return -EBADF;
+	err = file_check(f);
+	if (!err)
+		err = deny_write_access(f);
+	if (err) {
+		fput(f);
+		return err;
+	}
+	s->files[s->n].file = f;
+	s->files[s->n].cancel = s->cancel;
+	s->lx[s->n].ctx = &s->files[s->n];
+	s->lx[s->n].size = i_size_read(file_inode(f));
+	s->lx[s->n].read = source_read;
+	s->n++;
+	return 0;
+}
+
+int llamux_source_open(struct llamux_source *s, const s32 __user *fds, u32 n,
+		       const bool *cancel)
+{
+	int err = 0;
+	s32 fd;
+	u32 i;
+
+	memset(s, 0, sizeof(*s));
+	s->cancel = cancel;
+	s->denied = true;
+	s->files = kcalloc(n, sizeof(*s->files), GFP_KERNEL);
+	s->lx = kcalloc(n, sizeof(*s->lx), GFP_KERNEL);
+	if (!s->files || !s->lx)
+		err = -ENOMEM;
+	for (i = 0; i < n && !err; i++)
+		err = get_user(fd, fds + i) ? -EFAULT : source_add(s, fd);
+	if (err)
+		llamux_source_close(s);
+	return err;
+}
+
+void llamux_source_allow_write(struct llamux_source *s)
+{
+	u32 i;
+
+	for (i = 0; s->denied && i < s->n; i++)
+		allow_write_access(s->files[i].file);
+	s->denied = false;
+}
+
+void llamux_source_close(struct llamux_source *s)
+{
+	u32 i;
+
+	llamux_source_allow_write(s);
+	for (i = 0; i < s->n; i++)
+		fput(s->files[i].file);
+	kfree(s->files);
+	kfree(s->lx);
+	memset(s, 0, sizeof(*s));
+}

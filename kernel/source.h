@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef LLAMUX_SOURCE_H
+#define LLAMUX_SOURCE_H
+
+#include <linux/fs.h>
+#include <linux/types.h>
+#include "lx/deps.h"
+
+struct llamux_source_file {
+	struct file *file;
+	const bool *cancel;	/* set: reading ends with -EINTR */
+};
+
+/*
+ * The files of a model: regular, readable, and not writable by anyone while
+ * they are read. The struct files stay open as long as the model lives.
+ */
+struct llamux_source {
+	u32 n;
+	bool denied;			/* writes are, to all of them */
+	struct llamux_source_file *files;
+	struct lx_source *lx;
+	const bool *cancel;
+};
+
+int llamux_source_open(struct llamux_source *s, const s32 __user *fds, u32 n,
+		       const bool *cancel);
+/* Everything was read: writers may come again. */
+void llamux_source_allow_write(struct llamux_source *s);
+void llamux_source_close(struct llamux_source *s);
+
+#endif

@@ -1,0 +1,72 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Install the Debian packages that a part of the project needs.
+#
+#	scripts/deps.sh GROUP...	groups: build check kernel qemu uml fuzz
+#
+# build: the tools; check: style; kernel: modules for Debian's kernels; qemu,
+# uml: the beds (see beds/README.md); fuzz: clang. Nothing is called when
+# nothing is missing. Set LLAMUX_NO_DEPS=1 to be told what is missing instead
+# of having it installed.
+set -euo pipefail
+shopt -s inherit_errexit
+
+packages() {
+	case $1 in
+	build) echo gcc make libc6-dev pkg-config libedit-dev ;;
+	check) echo shellcheck clang-format binutils ;;
+	kernel) echo gcc make libc6-dev dwarves kmod xz-utils debootstrap util-linux ;;
+	qemu) echo qemu-system-x86 busybox-static cpio kmod xz-utils util-linux ;;
+	uml) echo gcc make libc6-dev flex bison bc libelf-dev dwarves xz-utils \
+		busybox-static cpio util-linux ;;
+	fuzz) echo clang ;;
+	*)
+		echo "deps: no group '$1' (build check kernel qemu uml fuzz)" >&2
+		return 2
+		;;
+	esac
+}
+
+installed() {
+	[ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
+}
+
+# What the group is for may be there without the package (a compiler from
+# elsewhere, a toolchain in a container); only packages are looked at.
+missing() {
+	local group list pkg
+
+	for group in "$@"; do
+		list=$(packages "$group")
+		for pkg in $list; do
+			installed "$pkg" || echo "$pkg"
+		done
+	done | sort -u
+}
+
+install() {
+	local root=()
+
+	[ "$(id -u)" -eq 0 ] || root=(sudo)
+	echo "deps: installing $*" >&2
+	"${root[@]}" env DEBIAN_FRONTEND=noninteractive \
+		apt-get -q -o DPkg::Lock::Timeout=600 update >&2 || true
+	"${root[@]}" env DEBIAN_FRONTEND=noninteractive \
+		apt-get -q -y -o DPkg::Lock::Timeout=600 \
+		--no-install-recommends install "$@" >&2
+}
+
+[ $# -gt 0 ] || set -- build
+need=$(missing "$@")
+[ -n "$need" ] || exit 0
+if ! command -v apt-get >/dev/null; then
+	echo "deps: no apt-get here; please install: ${need//$'\n'/ }" >&2
+	exit 1
+fi
+if [ -n "${LLAMUX_NO_DEPS:-}" ]; then
+	echo "deps: missing: ${need//$'\n'/ }" >&2
+	exit 1
+fi
+mapfile -t need <<<"$need"
+install "${need[@]}"

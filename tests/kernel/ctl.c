@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The ioctls of /dev/llamactl for the tests of the module:
+ *
+ *	ctl load NAME [-d] FILE...	ctl unload NAME
+ *	ctl default NAME		ctl progress NAME
+ *
+ * Exit 0, or 1 with "ctl: COMMAND: ERROR: message".
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+#include <linux/llamux.h>
+
+static int fail(const char *what, const char *message)
+{
+	fprintf(stderr, "ctl: %s: %s%s%s\n", what, strerror(errno),
+		*message ? ": " : "", message);
+	return 1;
+}
+
+static int load(int ctl, int argc, char **argv)
+{
+	char message[LLAMUX_ERROR_MAX] = "";
+	__s32 fds[LLAMUX_MAX_FILES];
+	struct llamux_load l = {
+		.fds = (unsigned long)fds,
+		.message = (unsigned long)message,
+		.message_size = sizeof(message),
+	};
+	int i = 1;
+
+	snprintf(l.name, sizeof(l.name), "%s", argv[0]);
+	if (i < argc && !strcmp(argv[i], "-d")) {
+		l.flags = LLAMUX_LOAD_DEFAULT;
+		i++;
+	}
+	for (; i < argc && l.n_fds < LLAMUX_MAX_FILES; i++) {
+		fds[l.n_fds] = open(argv[i], O_RDONLY | O_CLOEXEC);
+		if (fds[l.n_fds++] < 0)
+			return fail("load", argv[i]);
+	}
+	if (ioctl(ctl, LLAMUX_CTL_LOAD, &l))
+		return fail("load", message);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	struct llamux_progress p = {};
+	struct llamux_name n = {};
+	int ctl;
+
+	if (argc < 3) {
+		fprintf(stderr, "usage: ctl load|unload|default|progress NAME ...\n");
+		return 2;
+	}
+	ctl = open("/dev/llamactl", O_RDWR | O_CLOEXEC);
+	if (ctl < 0)
+		return fail("/dev/llamactl", "");
+	snprintf(n.name, sizeof(n.name), "%s", argv[2]);
+	snprintf(p.name, sizeof(p.name), "%s", argv[2]);
+	if (!strcmp(argv[1], "load"))
+		return load(ctl, argc - 2, argv + 2);
+	if (!strcmp(argv[1], "unload"))
+		return ioctl(ctl, LLAMUX_CTL_UNLOAD, &n) ? fail("unload", "") : 0;
+	if (!strcmp(argv[1], "default"))
+		return ioctl(ctl, LLAMUX_CTL_DEFAULT, &n) ? fail("default", "") : 0;
+	if (ioctl(ctl, LLAMUX_CTL_PROGRESS, &p))
+		return fail("progress", "");
+	printf("%llu %llu\n", p.done, p.total);
+	return 0;
+}

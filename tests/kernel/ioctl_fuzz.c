@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A hundred random ioctls per number with hostile pointers, sizes and
+ * contents on both devices, then rounds of 16 clients killed at random
+ * moments. Only the kernel can fail this test, apart from hanging.
+ *
+ *	ioctl_fuzz [SEED]
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+#include <linux/llamux.h>
+
+#define TRIES 100
+#define CLIENTS 16
+#define ROUNDS 4
+
+static unsigned long long rng;
+
+static unsigned int rnd(void)
+{
+	rng = rng * 6364136223846793005ull + 1442695040888963407ull;
+	return rng >> 33;
+}
+
+/* A page that ends at one that is not there, and what lies on either side. */
+static unsigned char *edge;
+static unsigned char *readonly;
+
+static __u64 pointer(void)
+{
+	switch (rnd() % 9) {
+	case 0:
+		return 0;
+	case 1:
+		return rnd() % 4096;
+	case 2:
+		return 0xffff888000000000ull + rnd();
+	case 3:
+		return ~0ull - rnd() % 256;
+	case 4:
+		return 0x8000000000000000ull | rnd();
+	case 5:
+		return (unsigned long)edge - rnd() % 64;
+	case 6:
+		return (unsigned long)readonly;
+	default:
+		return (unsigned long)edge - 4096 + rnd() % 2048;
+	}
+}
+
+static __u32 number(void)
+{
+	static const __u32 odd[] = {
+		0, 1, 2, 3, 64, 255, 256, 257, 4096, 1 << 20, 16 << 20,
+		(16 << 20) + 1, 0x7fffffff, 0x80000000, 0xfffffff0, 0xffffffff
+	};
+
+	return rnd() % 2 ? odd[rnd() % 16] : rnd() % 100;
+}
+
+/*
+ * 32-bit fields of odd numbers, with pointers at 64-bit places. The model
+ * under test, "m", must not be unloaded.
+ */
+static void fill(unsigned char *p, size_t n, const char *name)
+{
+	size_t i;
+	__u64 v;
+
+	for (i = 0; i + 8 <= n; i += 8) {
+		v = rnd() % 3 ? number() | (__u64)number() << 32 : pointer();
+		if (rnd() % 3 == 0)
+			v = 0;
+		memcpy(p + i, &v, 8);
+	}
+	if (rnd() % 2 && n >= LLAMUX_NAME_MAX)
+		strcpy((char *)p + n - LLAMUX_NAME_MAX, name);
+}
+
+static unsigned int size_of(unsigned int nr)
+{
+	static const unsigned int sizes[] = {
+		sizeof(struct llamux_info), sizeof(struct llamux_params),
+		sizeof(struct llamux_params), sizeof(struct llamux_name),
+		sizeof(struct llamux_write), sizeof(struct llamux_tokenize),
+		sizeof(struct llamux_detokenize), sizeof(struct llamux_stats),
+		sizeof(struct llamux_tokens), 0, 0
+	};
+
+	if (nr < sizeof(sizes) / sizeof(*sizes))
+		return sizes[nr];
+	if (nr == 0x40)
+		return sizeof(struct llamux_load);
+	return nr == 0x43 ? sizeof(struct llamux_progress) : LLAMUX_NAME_MAX;
+}
+
+static unsigned int dir_of(unsigned int nr)
+{
+	static const unsigned char dirs[] = { 2, 2, 1, 1, 1, 3, 3, 2, 3, 0, 0 };
+
+	if (nr < sizeof(dirs))
+		return dirs[nr];
+	return nr == 0x43 ? 3 : 1;
+}
+
+static void one(int fd, unsigned int nr)
+{
+	unsigned int size = size_of(nr), dir = dir_of(nr);
+	const char *name = nr == 0x41 || rnd() % 2 ? "f" : "m";
+	unsigned char *arg;
+
+	if (rnd() % 5 == 0)
+		size = rnd() % 2 ? number() & 0x3fff : size + 8;
+	if (rnd() % 10 == 0)
+		dir = rnd() % 4;
+	arg = edge - (size > 4096 ? 4096 : size);
+	fill(edge - 4096, 4096, name);
+	fill(arg, size > 4096 ? 4096 : size, name);
+	if (rnd() % 4 == 0)
+		arg = (void *)(unsigned long)pointer();
+	ioctl(fd, _IOC(dir, rnd() % 50 ? LLAMUX_IOC_MAGIC : rnd() & 255, nr,
+		       size), arg);
+}
+
+static void on_alarm(int sig)
+{
+}
+
+static void fuzz(const char *path, unsigned int from, unsigned int to)
+{
+	unsigned int nr, i;
+	int fd = -1;
+
+	for (nr = from; nr < to; nr++) {
+		for (i = 0; i < TRIES; i++) {
+			if (i % 25 == 0) {
+				close(fd);
+				fd = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+				if (fd < 0) {
+					perror(path);
+					exit(1);
+				}
+				if (rnd() % 2)
+					(void)!write(fd, "Once", 4);
+			}
+			one(fd, nr);
+		}
+	}
+	close(fd);
+}
+
+/* Does what comes to its mind till it is killed. */
+static void client(void)
+{
+	struct pollfd p = { .events = POLLIN };
+	char buf[256];
+	int fd, i;
+
+	for (;;) {
+		fd = open("/dev/llama", O_RDWR | (rnd() % 2 ? O_NONBLOCK : 0));
+		for (i = 0; i < 20; i++) {
+			switch (rnd() % 5) {
+			case 0:
+				(void)!write(fd, "Once upon a time", 16);
+				break;
+			case 1:
+				p.fd = fd;
+				poll(&p, 1, rnd() % 50);
+				break;
+			case 2:
+				one(fd, rnd() % 12);
+				break;
+			default:
+				(void)!read(fd, buf, rnd() % sizeof(buf));
+			}
+		}
+		close(fd);
+	}
+}
+
+static void killed_clients(void)
+{
+	pid_t pid[CLIENTS];
+	int i;
+
+	for (i = 0; i < CLIENTS; i++) {
+		rnd();
+		pid[i] = fork();
+		if (!pid[i])
+			client();
+	}
+	for (i = 0; i < CLIENTS; i++) {
+		usleep(rnd() % 100000);
+		kill(pid[i], SIGKILL);
+	}
+	for (i = 0; i < CLIENTS; i++)
+		waitpid(pid[i], NULL, 0);
+}
+
+int main(int argc, char **argv)
+{
+	struct sigaction sa = { .sa_handler = on_alarm };
+	struct itimerval t = { { 0, 300000 }, { 0, 300000 } };
+	int i;
+
+	rng = argc > 1 ? strtoull(argv[1], NULL, 0) : 1;
+	edge = mmap(NULL, 8192, PROT_READ | PROT_WRITE,
+		    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	readonly = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+			0);
+	if (edge == MAP_FAILED || readonly == MAP_FAILED)
+		return 1;
+	edge += 4096;
+	munmap(edge, 4096);
+	sigaction(SIGALRM, &sa, NULL);
+	setitimer(ITIMER_REAL, &t, NULL);
+	fuzz("/dev/llama", 0, 16);
+	fuzz("/dev/llama", 0x40, 0x44);
+	fuzz("/dev/llamactl", 0x40, 0x48);
+	fuzz("/dev/llamactl", 0, 12);
+	memset(&t, 0, sizeof(t));
+	setitimer(ITIMER_REAL, &t, NULL);
+	for (i = 0; i < ROUNDS; i++)
+		killed_clients();
+	printf("done\n");
+	return 0;
+}

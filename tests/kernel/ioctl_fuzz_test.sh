@@ -1,0 +1,18 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Hostile ioctls, and clients killed at random: see ioctl_fuzz.c.
+# TIMEOUT: 900
+. "$(dirname "$0")/lib.sh"
+
+module_start
+fuzz=$(program ioctl_fuzz)
+check "hostile ioctls, killed clients" "$fuzz" "${SEED:-1}"
+sleep 0.5
+check "no session is left" [ "$(value sessions /proc/llamux/status)" = 0 ]
+exec 3<>/dev/llama
+echo "Once upon a time" >&3
+check "it still answers" [ -n "$(cat <&3)" ]
+exec 3>&-
+module_stop
+finish

@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+#
+# What the tests of the module share. They run inside a bed as root, in the
+# tree (read-only), with LLAMUX_KO the module.
+
+cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit
+TMP=$(mktemp -d)
+passed=0 failed=0 skipped=0
+
+pass() {
+	passed=$((passed + 1))
+	echo "ok   $*"
+}
+
+fail() {
+	failed=$((failed + 1))
+	echo "FAIL $*"
+}
+
+skip() {
+	skipped=$((skipped + 1))
+	echo "skip $*"
+}
+
+# check WHAT COMMAND...: the command must succeed.
+check() {
+	local what=$1
+	shift
+	if "$@"; then pass "$what"; else fail "$what"; fi
+}
+
+# refused WHAT COMMAND...: the command must fail.
+refused() {
+	local what=$1
+	shift
+	if "$@" 2>"$TMP/refused"; then fail "$what"; else pass "$what"; fi
+}
+
+# finish: the last line, and the exit status.
+finish() {
+	rm -rf "$TMP"
+	echo "$passed passed, $failed failed, $skipped skipped"
+	[ "$failed" -eq 0 ] || exit 1
+	[ "$passed" -gt 0 ] || exit 77
+	exit 0
+}
+
+# program NAME: path of a program made from NAME.c here; what the host built
+# is used when it is there.
+program() {
+	local made=build/kernel-tests/$1
+
+	if [ ! -x "$made" ] || [ "tests/kernel/$1.c" -nt "$made" ]; then
+		made=$TMP/$1
+		[ -x "$made" ] || ${CC:-gcc} -O2 -Wall -Wno-unused-result \
+			-Iinclude/uapi "tests/kernel/$1.c" -o "$made" -lpthread ||
+			exit 1
+	fi
+	echo "$made"
+}
+
+# test_model: a small model.
+test_model() {
+	local f
+
+	for f in "${LLAMUX_TEST_MODEL:-}" ../shared/models/stories260K.gguf \
+		/work/shared/models/stories260K.gguf models/*.gguf; do
+		if [ -f "$f" ]; then
+			echo "$f"
+			return
+		fi
+	done
+	echo "no model to test with" >&2
+	return 1
+}
+
+# module_start [PARAMETER=VALUE]...: load the module and a model called "m".
+module_start() {
+	CTL=$(program ctl)
+	MODEL=$(test_model) || exit 77
+	insmod "$LLAMUX_KO" "$@" || exit 1
+	"$CTL" load m "$MODEL" || exit 1
+}
+
+# wait_gone NAME: a model that drains has gone.
+wait_gone() {
+	local i
+	for i in $(seq 100); do
+		grep -q "^$1 " /proc/llamux/models || return 0
+		sleep 0.1
+	done
+	return 1
+}
+
+module_stop() {
+	check "rmmod" rmmod llamux
+}
+
+# value KEY FILE: of a "key: value" file; the first one.
+value() {
+	sed -n "s/^$1: //p" "$2" | head -n 1
+}
+
+# generate SECONDS [CLIENTS]: clients that ask again and again, in the
+# background; wait for them with "wait".
+generate() {
+	local end=$((SECONDS + $1)) i
+
+	for i in $(seq "${2:-1}"); do
+		while [ $SECONDS -lt "$end" ]; do
+			exec 9<>/dev/llama
+			printf 'Once upon a time' >&9
+			timeout "$1" cat <&9 >/dev/null
+			exec 9>&-
+		done &
+	done
+}

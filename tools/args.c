@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Arguments: numbers, texts, lists of ids.
+ */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include <ctype.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tool.h"
+
+bool parse_u64(const char *what, const char *s, uint64_t *v)
+{
+	char *end;
+
+	errno = 0;
+	*v = strtoull(s, &end, 0);
+	if (errno || end == s || *end || !isdigit((unsigned char)*s)) {
+		usage_error("%s: '%s' is not a number", what, s);
+		return false;
+	}
+	return true;
+}
+
+bool parse_u32(const char *what, const char *s, uint32_t min, uint32_t max,
+	       uint32_t *v)
+{
+	uint64_t wide;
+
+	if (!parse_u64(what, s, &wide))
+		return false;
+	if (wide < min || wide > max) {
+		usage_error("%s: %s is not from %u to %u", what, s, min, max);
+		return false;
+	}
+	*v = (uint32_t)wide;
+	return true;
+}
+
+bool parse_millionths(const char *what, const char *s, uint32_t *v)
+{
+	char *end;
+	double d;
+
+	errno = 0;
+	d = strtod(s, &end);
+	if (errno || end == s || *end || !(d >= 0 && d <= 4000)) {
+		usage_error("%s: '%s' is not a number from 0 to 4000", what, s);
+		return false;
+	}
+	*v = (uint32_t)(d * 1e6 + 0.5);
+	return true;
+}
+
+bool parse_kv(const char *s, uint32_t *v)
+{
+	if (!strcmp(s, "f16")) {
+		*v = LLAMUX_KV_F16;
+	} else if (!strcmp(s, "f32")) {
+		*v = LLAMUX_KV_F32;
+	} else {
+		usage_error("--kv: '%s' is neither f16 nor f32", s);
+		return false;
+	}
+	return true;
+}
+
+char *read_all(FILE *f, size_t *n)
+{
+	size_t room = 4096, len = 0, r;
+	char *buf = malloc(room), *more;
+
+	while (buf) {
+		r = fread(buf + len, 1, room - len - 1, f);
+		len += r;
+		if (r == 0) {
+			if (ferror(f))
+				break;
+			buf[len] = '\0';
+			*n = len;
+			return buf;
+		}
+		if (room - len > 1)
+			continue;
+		room *= 2;
+		more = realloc(buf, room);
+		if (!more)
+			break;
+		buf = more;
+	}
+	free(buf);
+	return NULL;
+}
+
+int text_argument(int argc, char **argv, const char *what, char **text,
+		  size_t *n)
+{
+	const char *arg = optind < argc ? argv[optind] : NULL;
+
+	if (argc - optind > 1)
+		return usage_error("one %s, please: quote it", what);
+	if (!arg && isatty(STDIN_FILENO))
+		return usage_error("no %s", what);
+	if (arg && strcmp(arg, "-")) {
+		*text = strdup(arg);
+		*n = strlen(arg);
+	} else {
+		*text = read_all(stdin, n);
+	}
+	return *text ? EXIT_OK : fail(-errno, "standard input: %s",
+				      strerror(errno));
+}
+
+int32_t *parse_ids(const char *text, size_t *n)
+{
+	size_t room = 256, len = 0;
+	int32_t *ids = malloc(room * sizeof(*ids)), *more;
+	char *end;
+
+	while (ids) {
+		long long v;
+
+		text += strspn(text, " \t\r\n,[]");
+		if (!*text) {
+			*n = len;
+			return ids;
+		}
+		errno = 0;
+		v = strtoll(text, &end, 10);
+		if (errno || end == text || v < 0 || v > INT_MAX ||
+		    (*end && !strchr(" \t\r\n,[]", *end))) {
+			usage_error("'%.20s' is not a token id", text);
+			break;
+		}
+		text = end;
+		if (len == room) {
+			room *= 2;
+			more = realloc(ids, room * sizeof(*ids));
+			if (!more) {
+				fail(-ENOMEM, "%s", strerror(ENOMEM));
+				break;
+			}
+			ids = more;
+		}
+		ids[len++] = (int32_t)v;
+	}
+	free(ids);
+	return NULL;
+}

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * llamux load, unload, default: which models the kernel holds.
+ */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include <errno.h>
+#include <pthread.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tool.h"
+
+enum { OPT_NAME = 0x100, OPT_DEFAULT, OPT_CTX, OPT_SESSIONS, OPT_KV };
+
+struct load {
+	struct llamux_load arg;
+	const char *file, *name;
+	char shown[LLAMUX_NAME_MAX];
+	int stop;		/* atomic: the bar's thread is to end */
+};
+
+static int handle_load(void *ctx, int val, const char *arg)
+{
+	struct load *o = ctx;
+	bool ok = true;
+
+	switch (val) {
+	case OPT_NAME:
+		o->name = arg;
+		break;
+	case OPT_DEFAULT:
+		o->arg.flags |= LLAMUX_LOAD_DEFAULT;
+		break;
+	case OPT_CTX:
+		ok = parse_u32("--ctx", arg, 1, 1u << 24, &o->arg.n_ctx);
+		break;
+	case OPT_SESSIONS:
+		ok = parse_u32("--sessions", arg, 1, 1u << 16,
+			       &o->arg.n_sessions);
+		break;
+	default:
+		ok = parse_kv(arg, &o->arg.kv_type);
+	}
+	return ok ? EXIT_OK : EXIT_USAGE;
+}
+
+/* The ioctl blocks until the model is there; meanwhile this asks how far. */
+static void *bar_main(void *arg)
+{
+	struct load *o = arg;
+	uint64_t done, total;
+
+	while (!__atomic_load_n(&o->stop, __ATOMIC_ACQUIRE)) {
+		if (!llamux_load_progress(o->shown, &done, &total) &&
+		    done < total)
+			show_progress(o->shown, done, total);
+		usleep(100000);
+	}
+	return NULL;
+}
+
+static int load(struct load *o)
+{
+	bool tty = isatty(STDERR_FILENO);
+	struct llamux_message msg = { "" };
+	pthread_t bar;
+	int ret;
+
+	if (o->name)
+		snprintf(o->shown, sizeof(o->shown), "%s", o->name);
+	else
+		llamux_model_name(o->file, o->shown);
+	if (tty && pthread_create(&bar, NULL, bar_main, o))
+		tty = false;
+	ret = llamux_load_model(o->file, o->name, &o->arg, &msg);
+	__atomic_store_n(&o->stop, 1, __ATOMIC_RELEASE);
+	if (tty) {
+		pthread_join(bar, NULL);
+		if (ret)
+			fputs("\r\033[K", stderr);
+		else
+			show_progress(o->shown, 1, 1);
+	}
+	return ret ? fail(ret, "%s", msg.text) : EXIT_OK;
+}
+
+static int main_load(struct globals *g, int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "name", required_argument, NULL, OPT_NAME },
+		{ "default", no_argument, NULL, OPT_DEFAULT },
+		{ "ctx", required_argument, NULL, OPT_CTX },
+		{ "sessions", required_argument, NULL, OPT_SESSIONS },
+		{ "kv", required_argument, NULL, OPT_KV },
+		{ 0 }
+	};
+	struct load o = { 0 };
+	int ret;
+
+	ret = parse_options(g, argc, argv, &command_load, "", options,
+			    handle_load, &o);
+	if (ret)
+		return ret;
+	if (g->user)
+		return usage_error("load is for the module, not for --user");
+	if (argc - optind != 1)
+		return usage_error("load takes one FILE");
+	o.file = argv[optind];
+	if (o.name && (!*o.name || strlen(o.name) >= LLAMUX_NAME_MAX))
+		return usage_error("--name: 1 to %d characters",
+				   LLAMUX_NAME_MAX - 1);
+	return load(&o);
+}
+
+static int named(struct globals *g, int argc, char **argv,
+		 const struct command *cmd,
+		 int (*act)(const char *name, struct llamux_message *msg))
+{
+	struct llamux_message msg = { "" };
+	int ret;
+
+	ret = parse_options(g, argc, argv, cmd, "", NULL, NULL, NULL);
+	if (ret)
+		return ret;
+	if (g->user)
+		return usage_error("%s is for the module, not for --user",
+				   cmd->name);
+	if (argc - optind != 1)
+		return usage_error("%s takes one NAME", cmd->name);
+	ret = act(argv[optind], &msg);
+	return ret ? fail(ret, "%s", msg.text) : EXIT_OK;
+}
+
+static int main_unload(struct globals *g, int argc, char **argv)
+{
+	return named(g, argc, argv, &command_unload, llamux_unload_model);
+}
+
+static int main_default(struct globals *g, int argc, char **argv)
+{
+	return named(g, argc, argv, &command_default, llamux_default_model);
+}
+
+const struct command command_load = {
+	.name = "load",
+	.args = "FILE",
+	.summary = "Load a model into the kernel",
+	.options =
+	"  --name NAME         what it is called (the file's name)\n"
+	"  --default           new conversations use it\n"
+	"  --ctx N             tokens of context\n"
+	"  --sessions N        full contexts to plan memory for\n"
+	"  --kv f16|f32        type of the KV cache\n",
+	.main = main_load,
+};
+
+const struct command command_unload = {
+	.name = "unload",
+	.args = "NAME",
+	.summary = "Drop a model; conversations on it end first",
+	.options = "",
+	.main = main_unload,
+};
+
+const struct command command_default = {
+	.name = "default",
+	.args = "NAME",
+	.summary = "Make a loaded model the default one",
+	.options = "",
+	.main = main_default,
+};

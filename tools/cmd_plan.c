@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * llamux plan: what a model would take, before it takes it.
+ */
+#include <inttypes.h>
+#include <string.h>
+
+#include "engine.h"
+#include "json.h"
+
+enum { OPT_CTX = 0x100, OPT_SESSIONS, OPT_KV };
+
+static int handle_plan(void *ctx, int val, const char *arg)
+{
+	struct lx_engine_params *ep = ctx;
+	bool ok;
+
+	switch (val) {
+	case OPT_CTX:
+		ok = parse_u32("--ctx", arg, 1, 1u << 24, &ep->n_ctx);
+		break;
+	case OPT_SESSIONS:
+		ok = parse_u32("--sessions", arg, 1, 1u << 16,
+			       &ep->n_sessions);
+		break;
+	default:
+		ok = parse_kv(arg, &ep->kv_type);
+	}
+	return ok ? EXIT_OK : EXIT_USAGE;
+}
+
+/* Bytes; 0 when the kernel does not say. */
+static uint64_t mem_available(void)
+{
+	FILE *f = fopen("/proc/meminfo", "re");
+	unsigned long long kb = 0;
+	char line[128];
+
+	while (f && fgets(line, sizeof(line), f))
+		if (sscanf(line, "MemAvailable: %llu kB", &kb) == 1)
+			break;
+	if (f)
+		fclose(f);
+	return kb * 1024;
+}
+
+static void line(const char *what, uint64_t bytes)
+{
+	char buf[16];
+
+	printf("%-10s%16" PRIu64 "  %s\n", what, bytes, human(bytes, buf));
+}
+
+static void print_text(const struct lx_plan *p, uint64_t available)
+{
+	const struct lx_model_info *m = &p->info;
+	char buf[16];
+
+	printf("model     %s, %s, %s, %.2f G parameters\n",
+	       m->name[0] ? m->name : "(no name)", m->arch, m->type,
+	       (double)m->n_params / 1e9);
+	line("file", p->file);
+	line("weights", p->weights);
+	line("control", p->control);
+	line("kv", p->kv);
+	line("scratch", p->scratch);
+	line("total", p->total);
+	line("available", available);
+	printf("kv is for %u session%s of %u tokens, %s a token\n",
+	       p->n_sessions, p->n_sessions == 1 ? "" : "s", p->n_ctx,
+	       human(p->kv_per_token, buf));
+	if (p->total <= available)
+		puts("fits now");
+	else
+		printf("does not fit now: %s missing\n",
+		       human(p->total - available, buf));
+}
+
+static void print_json(const struct lx_plan *p, uint64_t available)
+{
+	struct json j;
+
+	json_start(&j, stdout);
+	json_open(&j, NULL, '{');
+	json_str(&j, "name", p->info.name);
+	json_str(&j, "arch", p->info.arch);
+	json_str(&j, "type", p->info.type);
+	json_u64(&j, "n_params", p->info.n_params);
+	json_u64(&j, "file", p->file);
+	json_u64(&j, "weights", p->weights);
+	json_u64(&j, "control", p->control);
+	json_u64(&j, "kv", p->kv);
+	json_u64(&j, "scratch", p->scratch);
+	json_u64(&j, "total", p->total);
+	json_u64(&j, "kv_per_token", p->kv_per_token);
+	json_u64(&j, "n_ctx", p->n_ctx);
+	json_u64(&j, "n_sessions", p->n_sessions);
+	json_u64(&j, "available", available);
+	json_bool(&j, "fits", p->total <= available);
+	json_close(&j, '}');
+}
+
+static int main_plan(struct globals *g, int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "ctx", required_argument, NULL, OPT_CTX },
+		{ "sessions", required_argument, NULL, OPT_SESSIONS },
+		{ "kv", required_argument, NULL, OPT_KV },
+		{ 0 }
+	};
+	struct user_host_options opt = { .n_threads = g->threads };
+	struct lx_model_params mp = { 0 };
+	struct lx_engine_params ep = { 0 };
+	struct lx_error err = { 0 };
+	struct lx_plan plan;
+	const char *file;
+	struct local l;
+	int ret;
+
+	ret = parse_options(g, argc, argv, &command_plan, "", options,
+			    handle_plan, &ep);
+	if (ret)
+		return ret;
+	if (argc - optind > 1)
+		return usage_error("plan takes one FILE");
+	if (optind < argc)
+		g->model = argv[optind];
+	mp.simd = g->simd;
+	file = model_file(g);
+	if (!file)
+		return EXIT_NO_MODEL;
+	ret = local_open_files(&l, file, &opt);
+	if (ret)
+		return fail(ret, "%s", l.message);
+	ret = lx_plan(l.host, l.files.sources, l.files.n, &mp, &ep, &plan,
+		      &err);
+	if (ret)
+		ret = fail(ret, "%s: %s", file,
+			   err.msg[0] ? err.msg : llamux_strerror(ret));
+	else if (g->json)
+		print_json(&plan, mem_available());
+	else
+		print_text(&plan, mem_available());
+	local_close(&l);
+	return ret;
+}
+
+const struct command command_plan = {
+	.name = "plan",
+	.args = "FILE",
+	.summary = "Tell how much memory a model file would take",
+	.options =
+	"  --ctx N             tokens of context\n"
+	"  --sessions N        full contexts at the same time\n"
+	"  --kv f16|f32        type of the KV cache\n",
+	.main = main_plan,
+};

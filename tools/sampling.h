@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The options of ask and chat that say how answers are made.
+ */
+#ifndef SAMPLING_H
+#define SAMPLING_H
+
+#include "tool.h"
+
+enum {
+	OPT_TEMP = 0x100, OPT_TOP_K, OPT_TOP_P, OPT_MIN_P, OPT_REPEAT, OPT_SEED,
+	OPT_SYSTEM, OPT_RAW, OPT_CTX, OPT_KV,
+};
+
+#define SAMPLING_SHORT "n:"
+#define SAMPLING_OPTIONS \
+	{ "tokens", required_argument, NULL, 'n' }, \
+	{ "temp", required_argument, NULL, OPT_TEMP }, \
+	{ "top-k", required_argument, NULL, OPT_TOP_K }, \
+	{ "top-p", required_argument, NULL, OPT_TOP_P }, \
+	{ "min-p", required_argument, NULL, OPT_MIN_P }, \
+	{ "repeat-penalty", required_argument, NULL, OPT_REPEAT }, \
+	{ "seed", required_argument, NULL, OPT_SEED }, \
+	{ "system", required_argument, NULL, OPT_SYSTEM }, \
+	{ "raw", no_argument, NULL, OPT_RAW }, \
+	{ "ctx", required_argument, NULL, OPT_CTX }, \
+	{ "kv", required_argument, NULL, OPT_KV }, \
+	{ 0 }
+
+#define SAMPLING_HELP \
+	"  -n, --tokens N      at most N tokens of answer; 0: no limit\n" \
+	"  --temp T            temperature; 0: always the likeliest token\n" \
+	"  --top-k K           only the K likeliest tokens; 0: all\n" \
+	"  --top-p P           only the likeliest that add up to P\n" \
+	"  --min-p P           only those at least P times the likeliest\n" \
+	"  --repeat-penalty R  make recent tokens less likely; 1: do not\n" \
+	"  --seed S            same seed, same answer (default: random)\n" \
+	"  --system TEXT       instructions before the conversation\n" \
+	"  --raw               no chat format; control tokens are parsed\n" \
+	"  --ctx N             tokens of context (with --user)\n" \
+	"  --kv f16|f32        type of the KV cache (with --user)\n"
+
+struct sampling {
+	uint32_t set;		/* bits below: given on the command line */
+	struct llamux_params params;
+	const char *system;
+	bool raw;
+	uint32_t n_ctx, kv_type;
+};
+
+/* For parse_options(). */
+int sampling_handle(void *ctx, int val, const char *arg);
+/* Put what was given into the conversation's parameters; complains. */
+int sampling_apply(const struct sampling *s, struct llamux *l);
+
+#endif

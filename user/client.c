@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: MIT OR LGPL-2.1-or-later
+/*
+ * libllamux: what is common to both backends.
+ */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "backend.h"
+
+int llamux_fail(struct llamux *l, int code, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(l->message.text, sizeof(l->message.text), fmt, ap);
+	va_end(ap);
+	return code;
+}
+
+const char *llamux_strerror(int code)
+{
+	switch (-code) {
+	case ENXIO:
+		return "there is no " LLAMUX_DEVICE;
+	case ENODEV:
+		return "no such model is loaded";
+	case EMSGSIZE:
+		return "the prompt is longer than the context";
+	case ENOEXEC:
+		return "not a GGUF file";
+	case EBADMSG:
+		return "corrupt GGUF file";
+	case ENOPKG:
+		return "architecture or tensor type not supported";
+	case EBUSY:
+		return "a turn is under way";
+	case EDQUOT:
+		return "quota exceeded";
+	default:
+		return strerror(-code);
+	}
+}
+
+int llamux_open(struct llamux **out, const struct llamux_options *options,
+		struct llamux_message *msg)
+{
+	static const struct llamux_options none;
+	struct llamux *l = calloc(1, sizeof(*l));
+	int ret;
+
+	*out = NULL;
+	if (!options)
+		options = &none;
+	if (!l) {
+		if (msg)
+			snprintf(msg->text, sizeof(msg->text), "%s",
+				 strerror(ENOMEM));
+		return -ENOMEM;
+	}
+	l->ops = options->flags & LLAMUX_IN_PROCESS ? &llamux_inproc :
+						      &llamux_device;
+	ret = l->ops->open(l, options);
+	if (ret) {
+		if (msg)
+			*msg = l->message;
+		free(l);
+		return ret;
+	}
+	*out = l;
+	return 0;
+}
+
+void llamux_close(struct llamux *l)
+{
+	if (!l)
+		return;
+	l->ops->close(l);
+	free(l);
+}
+
+const char *llamux_error(const struct llamux *l)
+{
+	return l->message.text;
+}
+
+int llamux_info(struct llamux *l, struct llamux_info *info)
+{
+	return l->ops->info(l, info);
+}
+
+int llamux_get_params(struct llamux *l, struct llamux_params *params)
+{
+	return l->ops->get_params(l, params);
+}
+
+int llamux_set_params(struct llamux *l, const struct llamux_params *params)
+{
+	return l->ops->set_params(l, params);
+}
+
+int llamux_stats(struct llamux *l, struct llamux_stats *stats)
+{
+	return l->ops->stats(l, stats);
+}
+
+int llamux_write(struct llamux *l, const char *text, size_t n, uint32_t role,
+		 uint32_t flags)
+{
+	__atomic_store_n(&l->cancelled, 0, __ATOMIC_SEQ_CST);
+	return l->ops->write(l, text, n, role, flags);
+}
+
+ssize_t llamux_read(struct llamux *l, char *buf, size_t n)
+{
+	return l->ops->read(l, buf, n);
+}
+
+int llamux_ask(struct llamux *l, const char *prompt,
+	       int (*piece)(void *ctx, const char *text, size_t n), void *ctx)
+{
+	char buf[4096];
+	int stopped = 0;
+	ssize_t n;
+	int ret;
+
+	ret = llamux_write(l, prompt, strlen(prompt), LLAMUX_ROLE_USER, 0);
+	if (ret)
+		return ret;
+	while ((n = llamux_read(l, buf, sizeof(buf))) > 0) {
+		if (!stopped && piece(ctx, buf, (size_t)n)) {
+			stopped = 1;
+			llamux_cancel(l);
+		}
+	}
+	return (int)n;
+}
+
+void llamux_cancel(struct llamux *l)
+{
+	__atomic_store_n(&l->cancelled, 1, __ATOMIC_SEQ_CST);
+	l->ops->cancel(l);
+}
+
+int llamux_reset(struct llamux *l)
+{
+	return l->ops->reset(l);
+}
+
+ssize_t llamux_tokenize(struct llamux *l, const char *text, size_t n,
+			uint32_t flags, int32_t *ids, size_t max)
+{
+	return l->ops->tokenize(l, text, n, flags, ids, max);
+}
+
+ssize_t llamux_detokenize(struct llamux *l, const int32_t *ids, size_t n,
+			  uint32_t flags, char *text, size_t max)
+{
+	return l->ops->detokenize(l, ids, n, flags, text, max);
+}
+
+ssize_t llamux_piece(struct llamux *l, int32_t id, uint32_t flags, char *text,
+		     size_t max)
+{
+	return l->ops->piece(l, id, flags, text, max);
+}
+
+ssize_t llamux_tokens(struct llamux *l, int32_t *ids, size_t max)
+{
+	return l->ops->tokens(l, ids, max);
+}

@@ -1,0 +1,381 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/*
+ * libllamux over the engine in this process: what the module does for
+ * /dev/llama, for one session and without threads of its own.
+ */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "backend.h"
+#include "local.h"
+
+struct inproc {
+	struct local local;
+	struct lx_session *session;
+	struct lx_session_stats last;	/* of the turn that ended */
+	struct llamux_options opt;
+	char name[LLAMUX_NAME_MAX];
+};
+
+static struct inproc *to_inproc(struct llamux *l)
+{
+	return l->priv;
+}
+
+static int fail_lx(struct llamux *l, int code, const struct lx_error *err)
+{
+	return llamux_fail(l, code, "%s",
+			   err->msg[0] ? err->msg : llamux_strerror(code));
+}
+
+static int on_progress(void *ctx, u64 done, u64 total)
+{
+	struct inproc *in = ctx;
+
+	return in->opt.progress ?
+		in->opt.progress(in->opt.ctx, done, total) : 0;
+}
+
+static int open_session(struct inproc *in)
+{
+	struct lx_session_params p;
+
+	lx_session_defaults(&p);
+	return lx_session_open(in->local.engine, &p, &in->session);
+}
+
+static int inproc_open(struct llamux *l, const struct llamux_options *o)
+{
+	struct lx_engine_params ep = { .n_ctx = o->n_ctx,
+				       .kv_type = o->kv_type };
+	struct lx_model_params mp = { .simd = o->simd };
+	struct inproc *in = calloc(1, sizeof(*in));
+	struct user_host_options opt = {
+		.n_threads = o->threads,
+		.ctx = in,
+		.progress = on_progress,
+	};
+	int ret;
+
+	if (!in)
+		return llamux_fail(l, -ENOMEM, "%s", strerror(ENOMEM));
+	in->opt = *o;
+	ret = -EINVAL;
+	llamux_fail(l, ret, "no model file is given");
+	if (!o->model)
+		goto err_free;
+	llamux_model_name(o->model, in->name);
+	if (o->flags & LLAMUX_VOCAB_ONLY)
+		ret = local_open_vocab(&in->local, o->model, &opt);
+	else
+		ret = local_open_engine(&in->local, o->model, &opt, &mp, &ep);
+	llamux_fail(l, ret, "%s", in->local.message);
+	if (ret)
+		goto err_free;
+	if (!(o->flags & LLAMUX_VOCAB_ONLY)) {
+		ret = open_session(in);
+		llamux_fail(l, ret, "%s", llamux_strerror(ret));
+		if (ret)
+			goto err_close;
+	}
+	l->message.text[0] = '\0';
+	l->priv = in;
+	return 0;
+
+err_close:
+	local_close(&in->local);
+err_free:
+	free(in);
+	return ret;
+}
+
+static void inproc_close(struct llamux *l)
+{
+	struct inproc *in = to_inproc(l);
+
+	if (in->session)
+		lx_session_close(in->session);
+	local_close(&in->local);
+	free(in);
+}
+
+static int no_session(struct llamux *l)
+{
+	if (to_inproc(l)->session)
+		return 0;
+	return llamux_fail(l, -EINVAL, "only the vocabulary is loaded");
+}
+
+static int inproc_info(struct llamux *l, struct llamux_info *info)
+{
+	struct inproc *in = to_inproc(l);
+	const struct lx_model_info *m;
+	struct lx_engine_info e;
+	int ret = no_session(l);
+
+	if (ret)
+		return ret;
+	m = lx_model_info(in->local.model);
+	lx_engine_info(in->local.engine, &e);
+	memset(info, 0, sizeof(*info));
+	if (m->chat > LX_CHAT_UNKNOWN)
+		info->features |= LLAMUX_FEATURE_CHAT;
+	info->n_ctx = e.n_ctx;
+	info->n_vocab = m->n_vocab;
+	info->n_params = m->n_params;
+	snprintf(info->model, sizeof(info->model), "%s", in->name);
+	snprintf(info->arch, sizeof(info->arch), "%s", m->arch);
+	snprintf(info->type, sizeof(info->type), "%s", m->type);
+	snprintf(info->chat, sizeof(info->chat), "%s", lx_chat_name(m->chat));
+	info->n_layer = m->n_layer;
+	info->n_embd = m->n_embd;
+	return 0;
+}
+
+static int inproc_get_params(struct llamux *l, struct llamux_params *p)
+{
+	struct lx_session_params s;
+	int ret = no_session(l);
+
+	if (ret)
+		return ret;
+	lx_session_get(to_inproc(l)->session, &s);
+	*p = (struct llamux_params){
+		.temperature_u = s.temperature_u,
+		.top_k = s.top_k,
+		.top_p_u = s.top_p_u,
+		.min_p_u = s.min_p_u,
+		.repeat_penalty_u = s.repeat_penalty_u,
+		.repeat_last_n = s.repeat_last_n,
+		.presence_penalty_u = s.presence_penalty_u,
+		.frequency_penalty_u = s.frequency_penalty_u,
+		.seed = s.seed,
+		.max_tokens = s.max_tokens,
+		.flags = s.flags,
+		.priority = s.priority,
+	};
+	return 0;
+}
+
+static int inproc_set_params(struct llamux *l, const struct llamux_params *p)
+{
+	struct lx_session_params s = {
+		.temperature_u = p->temperature_u,
+		.top_k = p->top_k,
+		.top_p_u = p->top_p_u,
+		.min_p_u = p->min_p_u,
+		.repeat_penalty_u = p->repeat_penalty_u,
+		.repeat_last_n = p->repeat_last_n,
+		.presence_penalty_u = p->presence_penalty_u,
+		.frequency_penalty_u = p->frequency_penalty_u,
+		.seed = p->seed,
+		.max_tokens = p->max_tokens,
+		.flags = p->flags,
+		.priority = p->priority,
+	};
+	struct lx_error err = { 0 };
+	int ret = no_session(l);
+
+	if (ret)
+		return ret;
+	ret = lx_session_check(&s, &err);
+	if (!ret)
+		ret = lx_session_set(to_inproc(l)->session, &s);
+	return ret ? fail_lx(l, ret, &err) : 0;
+}
+
+static int inproc_stats(struct llamux *l, struct llamux_stats *out)
+{
+	struct inproc *in = to_inproc(l);
+	struct lx_session_stats s;
+	struct lx_engine_info e;
+	int ret = no_session(l);
+
+	if (ret)
+		return ret;
+	lx_engine_info(in->local.engine, &e);
+	lx_session_stats(in->session, &s);
+	if (s.state == LX_SESSION_IDLE)	/* what the turn was */
+		s = in->last;
+	*out = (struct llamux_stats){
+		.state = s.state,
+		.finish = s.finish,
+		.error = s.error,
+		.n_past = s.n_past,
+		.n_prompt = s.n_prompt,
+		.n_cached = s.n_cached,
+		.n_gen = s.n_gen,
+		.n_ctx = e.n_ctx,
+		.prompt_ns = s.prompt_ns,
+		.gen_ns = s.gen_ns,
+		.total_prompt = s.total_prompt,
+		.total_gen = s.total_gen,
+		.kv_bytes = s.kv_bytes,
+	};
+	return 0;
+}
+
+static int inproc_write(struct llamux *l, const char *text, size_t n,
+			uint32_t role, uint32_t flags)
+{
+	int ret = no_session(l);
+
+	if (ret)
+		return ret;
+	ret = lx_session_write(to_inproc(l)->session, (enum lx_role)role, text,
+			       n, flags);
+	return ret ? llamux_fail(l, ret, "%s", llamux_strerror(ret)) : 0;
+}
+
+/* One step of the engine. */
+static int step(struct llamux *l)
+{
+	struct lx_engine *e = to_inproc(l)->local.engine;
+	int ret = lx_engine_form(e);
+
+	if (ret <= 0)
+		return ret;
+	ret = lx_engine_run(e);
+	lx_engine_commit(e);
+	return ret ? llamux_fail(l, ret, "%s", llamux_strerror(ret)) : 0;
+}
+
+static ssize_t end_turn(struct llamux *l)
+{
+	struct inproc *in = to_inproc(l);
+
+	lx_session_stats(in->session, &in->last);
+	lx_session_end_turn(in->session);
+	in->last.state = LX_SESSION_IDLE;
+	if (in->last.finish != LX_FINISH_ERROR)
+		return 0;
+	return llamux_fail(l, in->last.error ? in->last.error : -EIO, "%s",
+			   llamux_strerror(in->last.error));
+}
+
+static ssize_t inproc_read(struct llamux *l, char *buf, size_t n)
+{
+	struct lx_session *s = to_inproc(l)->session;
+	struct lx_error err = { 0 };
+	struct lx_session_stats st;
+	size_t got;
+	int ret = no_session(l);
+
+	while (!ret) {
+		lx_session_stats(s, &st);
+		if (st.state == LX_SESSION_IDLE)
+			return 0;
+		if (st.state == LX_SESSION_PENDING) {
+			ret = lx_session_start(s, &err);
+			if (ret)
+				return fail_lx(l, ret, &err);
+		}
+		got = lx_session_read(s, buf, n);
+		if (got)
+			return (ssize_t)got;
+		if (st.state == LX_SESSION_DONE)
+			return end_turn(l);
+		if (__atomic_load_n(&l->cancelled, __ATOMIC_SEQ_CST))
+			lx_session_cancel(s);
+		ret = step(l);
+	}
+	return ret;
+}
+
+/* The flag is looked at between steps. */
+static void inproc_cancel(struct llamux *l)
+{
+	(void)l;
+}
+
+static int inproc_reset(struct llamux *l)
+{
+	int ret = no_session(l);
+
+	if (ret)
+		return ret;
+	ret = lx_session_reset(to_inproc(l)->session);
+	return ret ? llamux_fail(l, ret, "%s", llamux_strerror(ret)) : 0;
+}
+
+static ssize_t inproc_tokenize(struct llamux *l, const char *text, size_t n,
+			       uint32_t flags, int32_t *ids, size_t max)
+{
+	s64 r = lx_tokenize(local_vocab(&to_inproc(l)->local), text, n, flags,
+			    ids, max);
+
+	if (r < 0)
+		return llamux_fail(l, (int)r, "%s", llamux_strerror((int)r));
+	return (ssize_t)r;
+}
+
+static ssize_t inproc_piece(struct llamux *l, int32_t id, uint32_t flags,
+			    char *text, size_t max)
+{
+	int r = lx_token_piece(local_vocab(&to_inproc(l)->local), id,
+			       flags & LLAMUX_TOK_SPECIAL, text, max);
+
+	if (r < 0)
+		return llamux_fail(l, r, "id %d is out of range", id);
+	return r;
+}
+
+static ssize_t inproc_detokenize(struct llamux *l, const int32_t *ids,
+				 size_t n, uint32_t flags, char *text,
+				 size_t max)
+{
+	const struct lx_vocab *v = local_vocab(&to_inproc(l)->local);
+	bool strip = lx_vocab_adds_space(v);
+	size_t room = lx_vocab_max_piece(v), len = 0, i, skip;
+	char *piece = malloc(room + 1);
+	ssize_t r = 0;
+
+	if (!piece)
+		return llamux_fail(l, -ENOMEM, "%s", strerror(ENOMEM));
+	for (i = 0; i < n; i++) {
+		r = inproc_piece(l, ids[i], flags, piece, room);
+		if (r < 0)
+			break;
+		skip = strip && r && piece[0] == ' ';
+		strip = strip && !r;	/* of the first word only */
+		r -= (ssize_t)skip;
+		if (len < max)
+			memcpy(text + len, piece + skip,
+			       lx_min((size_t)r, max - len));
+		len += (size_t)r;
+	}
+	free(piece);
+	return r < 0 ? r : (ssize_t)len;
+}
+
+static ssize_t inproc_tokens(struct llamux *l, int32_t *ids, size_t max)
+{
+	int ret = no_session(l);
+
+	if (ret)
+		return ret;
+	return lx_session_tokens(to_inproc(l)->session, ids,
+				 (u32)lx_min(max, (size_t)0xffffffffu));
+}
+
+const struct llamux_backend llamux_inproc = {
+	.open = inproc_open,
+	.close = inproc_close,
+	.info = inproc_info,
+	.get_params = inproc_get_params,
+	.set_params = inproc_set_params,
+	.stats = inproc_stats,
+	.write = inproc_write,
+	.read = inproc_read,
+	.cancel = inproc_cancel,
+	.reset = inproc_reset,
+	.tokenize = inproc_tokenize,
+	.detokenize = inproc_detokenize,
+	.piece = inproc_piece,
+	.tokens = inproc_tokens,
+};
