@@ -30,6 +30,7 @@ BED ?= qemu-6.1
 MODEL ?= models/llamux-default.gguf
 PROMPT ?=
 ASK ?=
+SECONDS ?= 60
 KDIR ?= /lib/modules/$(shell uname -r)/build
 
 WARN := -Wall -Wextra -Wmissing-prototypes -Wstrict-prototypes -Wshadow \
@@ -64,19 +65,27 @@ endif
 LX_SRC := user/host.c user/pool.c user/files.c user/local.c
 LIB_SRC := user/client.c user/device.c user/ctl.c user/inproc.c
 TOOL_SRC := $(wildcard tools/*.c)
-TEST_SRC := $(wildcard tests/engine/*.c)
+# tests/engine/test_X.c are programs, what lies beside them is theirs to share.
+TEST_SRC := $(wildcard tests/engine/test_*.c)
+HELP_SRC := $(filter-out $(TEST_SRC),$(wildcard tests/engine/*.c))
+FUZZ_SRC := $(wildcard fuzz/fuzz_*.c)
+KTEST_SRC := $(wildcard tests/kernel/*.c)
 
 objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 ENGINE_OBJ := $(call objects,$(ENGINE_SRC))
 FP_OBJ := $(call objects,$(FP_SRC))
 USER_OBJ := $(call objects,$(LX_SRC) $(LIB_SRC) $(TOOL_SRC))
-TEST_OBJ := $(call objects,$(TEST_SRC))
+TEST_OBJ := $(call objects,$(TEST_SRC) $(HELP_SRC) $(FUZZ_SRC) \
+	fuzz/standalone.c)
 ALL_OBJ := $(ENGINE_OBJ) $(FP_OBJ) $(USER_OBJ) $(TEST_OBJ)
 TESTS := $(patsubst tests/%.c,$(BUILD)/tests/%,$(TEST_SRC))
+FUZZERS := $(patsubst %.c,$(BUILD)/%,$(FUZZ_SRC))
+# These run inside booted kernels: nothing but a system call is needed there.
+KTESTS := $(patsubst tests/kernel/%.c,$(BUILD)/kernel-tests/%,$(KTEST_SRC))
 LIBS := $(BUILD)/libllamux.a $(BUILD)/liblx.a
 
 .PHONY: all
-all: $(BUILD)/llamux $(LIBS) $(TESTS) ## Build the command, libraries and tests
+all: $(BUILD)/llamux $(LIBS) $(TESTS) $(if $(SANITIZE),,$(KTESTS)) ## Build the command, libraries and tests
 
 $(BUILD)/liblx.a: $(ENGINE_OBJ) $(FP_OBJ) $(call objects,$(LX_SRC))
 $(BUILD)/libllamux.a: $(call objects,$(LIB_SRC))
@@ -87,16 +96,28 @@ $(BUILD)/%.a:
 $(BUILD)/llamux: $(call objects,$(TOOL_SRC)) $(LIBS)
 	$(CC) $(LINK) $(LDFLAGS) -o $@ $^ -ldl
 
-$(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(LIBS)
+$(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(call objects,$(HELP_SRC)) $(LIBS)
 	@mkdir -p $(@D)
 	$(CC) $(LINK) $(LDFLAGS) -o $@ $^ -lm
+
+$(BUILD)/fuzz/%: $(BUILD)/obj/fuzz/%.o $(call objects,fuzz/standalone.c \
+		$(HELP_SRC)) $(BUILD)/liblx.a
+	@mkdir -p $(@D)
+	$(CC) $(LINK) $(LDFLAGS) -o $@ $^
+
+$(BUILD)/kernel-tests/%: tests/kernel/%.c $(wildcard tests/kernel/*.h) \
+		include/uapi/linux/llamux.h
+	@mkdir -p $(@D)
+	$(CC) -O2 -Wall -Wno-unused-result -static -pthread -Iinclude/uapi \
+		-o $@ $<
 
 $(ENGINE_OBJ): FLAGS = $(ENGINE_INT)
 $(FP_OBJ): FLAGS = $(ENGINE_FP) $(ISA)
 $(BUILD)/obj/engine/arch/x86/avx2%: ISA = $(AVX2)
 $(BUILD)/obj/engine/arch/x86/avx512%: ISA = $(AVX512)
 $(USER_OBJ): FLAGS = $(BASE) -pthread $(USER_INC)
-$(TEST_OBJ): FLAGS = $(BASE) -pthread $(USER_INC) -Itests -Iengine
+$(TEST_OBJ): FLAGS = $(BASE) -pthread $(USER_INC) -Itests \
+	-Itests/engine -Iengine -Ifuzz
 
 $(ALL_OBJ): $(BUILD)/obj/%.o: %.c Makefile
 	@mkdir -p $(@D)
@@ -140,9 +161,13 @@ module: ## Build llamux.ko for the kernel at KDIR, into build/module
 	@cp -rp --parents engine kernel include build/module
 	$(MAKE) -C "$(KDIR)" M="$(CURDIR)/build/module/kernel" modules
 
+.PHONY: fuzzers
+fuzzers: $(FUZZERS)
+
 .PHONY: fuzz
-fuzz: ## Build and run the fuzzers (fuzz/run)
-	@fuzz/run
+fuzz: ## Build the fuzzers with sanitizers and run each for SECONDS=60
+	@$(MAKE) --no-print-directory SANITIZE=address,undefined fuzzers
+	@scripts/fuzz "$(SECONDS)"
 
 KO := build/module/kernel/llamux.ko
 KO_DIR = /lib/modules/$(shell $(MAKE) -s -C "$(KDIR)" kernelrelease)/updates

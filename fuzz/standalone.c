@@ -3,7 +3,9 @@
  * A driver for fuzz targets where there is no libFuzzer:
  *	fuzz_X FILE...				run each file once
  *	fuzz_X -s SECONDS [-r SEED] [FILE...]	and then mutations of them
- * Not coverage-guided. A crash leaves the input in crash-standalone.
+ *	-v: keep each input in crash-standalone before it runs, so that after
+ *	a crash the same seed finds it (slow)
+ * Not coverage-guided.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -92,7 +94,7 @@ static void save(const unsigned char *p, size_t n)
 	fclose(f);
 }
 
-static void fuzz(long seconds)
+static void fuzz(long seconds, int keep)
 {
 	time_t end = time(NULL) + seconds;
 	size_t max = (1 << 20) + 64;
@@ -114,12 +116,11 @@ static void fuzz(long seconds)
 		}
 		while (changes--)
 			n = mutate(buf, n, max);
-		if (runs % 64 == 0)
-			save(buf, n);	/* near a crash, if not at it */
+		if (keep)
+			save(buf, n);
 		LLVMFuzzerTestOneInput(buf, n);
 		runs++;
 	}
-	remove("crash-standalone");
 	printf("%lu runs in %ld s\n", runs, seconds);
 	free(buf);
 }
@@ -127,13 +128,15 @@ static void fuzz(long seconds)
 int main(int argc, char **argv)
 {
 	long seconds = 0;
-	int c;
+	int c, keep = 0;
 
-	while ((c = getopt(argc, argv, "s:r:")) != -1) {
+	while ((c = getopt(argc, argv, "s:r:v")) != -1) {
 		if (c == 's')
 			seconds = atol(optarg);
 		else if (c == 'r')
 			rng ^= strtoull(optarg, NULL, 10) * 0x9e3779b97f4a7c15ull;
+		else if (c == 'v')
+			keep = 1;
 		else
 			return 2;
 	}
@@ -142,6 +145,6 @@ int main(int argc, char **argv)
 	for (size_t i = 0; i < n_seeds; i++)
 		LLVMFuzzerTestOneInput(seed[i].p, seed[i].n);
 	if (seconds)
-		fuzz(seconds);
+		fuzz(seconds, keep);
 	return 0;
 }

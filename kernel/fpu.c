@@ -88,6 +88,17 @@ static void guard_end(u32 saved)
 
 /* ---- sections ---- */
 
+/*
+ * The next tile may be of another kind than the last: expect the longest of
+ * the last hundred sections or so. One during which the CPU was away counts
+ * as a full section.
+ */
+static void pace_note(struct llamux_fpu_pace *pace, u64 ns)
+{
+	pace->tile_ns = max(pace->tile_ns,
+			    min_t(u64, ns, LLAMUX_FPU_SECTION_NS));
+}
+
 enum lx_claim llamux_fpu_section(struct lx_job *job, u32 worker,
 				 struct llamux_fpu_pace *pace,
 				 wait_queue_head_t *waiters)
@@ -111,8 +122,7 @@ enum lx_claim llamux_fpu_section(struct lx_job *job, u32 worker,
 			wake_up_all(waiters);
 		n++;
 		now = ktime_get_ns();
-		pace->tile_ns = max(now - before,
-				    pace->tile_ns - pace->tile_ns / 16);
+		pace_note(pace, now - before);
 		if (n == fpu_tiles || llamux_cpu_wanted() ||
 		    now - start + pace->tile_ns > LLAMUX_FPU_SECTION_NS)
 			break;
@@ -120,6 +130,7 @@ enum lx_claim llamux_fpu_section(struct lx_job *job, u32 worker,
 	} while (claim == LX_JOB_TILE);
 	guard_end(saved);
 
+	pace->tile_ns -= pace->tile_ns / 64;
 	llamux_hist_add(llamux_fpu_sections, now - start, n);
 	return claim;
 }

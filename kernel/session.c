@@ -316,6 +316,13 @@ out:
 
 /* ---- reading ---- */
 
+/* Under model->lock: the loop has something to do. */
+static void kick(struct llamux_model *m)
+{
+	WRITE_ONCE(m->kicks, m->kicks + 1);
+	wake_up(&m->wake);
+}
+
 /* Under model->lock: the prompt is complete. */
 static int start_turn(struct llamux_session *s)
 {
@@ -328,10 +335,8 @@ static int start_turn(struct llamux_session *s)
 	s->newline = false;
 	if (!err)
 		err = lx_session_start(s->lx, NULL);
-	if (!err) {
-		WRITE_ONCE(s->model->kicks, s->model->kicks + 1);
-		wake_up(&s->model->wake);
-	}
+	if (!err)
+		kick(s->model);
 	return err;
 }
 
@@ -384,8 +389,10 @@ static int fill(struct llamux_session *s)
 	n = lx_session_read(s->lx, s->out, sizeof(s->out));
 	s->out_at = 0;
 	s->out_end = n;
-	if (n)
+	if (n) {
+		kick(s->model);	/* it may have waited for room */
 		return n;
+	}
 	return state_of(s) == LX_SESSION_DONE ? end_turn(s) : -EAGAIN;
 }
 

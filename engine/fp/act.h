@@ -60,6 +60,7 @@ INL float act_error(const vf *x, vf id)
 {
 	vf acc[16 / VL];
 
+	UNROLL
 	for (u32 i = 0; i < ACT_VECS; i++) {
 		vf y = vf_mul(x[i], id);
 		vf r = vf_sub(y, vf_from_vi(vi_round(y)));
@@ -75,6 +76,7 @@ INL float round_block(const vf *x, float amax, float top, s8 *q)
 {
 	vf id = vf_set1(top / amax), yq[16 / VL], qq[16 / VL];
 
+	UNROLL
 	for (u32 i = 0; i < ACT_VECS; i++) {
 		vf y = vf_mul(x[i], id), r;
 		vi n = vi_round(y);
@@ -98,6 +100,7 @@ static inline float quantize_block(const float *x, s8 *q)
 	float lanes[VL], amax, best = 0.0f, top = act_tops[0];
 	vf v[ACT_VECS], m = vf_zero();
 
+	UNROLL
 	for (u32 i = 0; i < ACT_VECS; i++) {
 		v[i] = vf_load(x + VL * i);
 		m = vf_max(m, vf_abs(v[i]));
@@ -109,6 +112,7 @@ static inline float quantize_block(const float *x, s8 *q)
 			vi_store_s8(q + VL * i, vi_zero());
 		return 0.0f;
 	}
+	UNROLL
 	for (u32 c = 0; c < LX_ARRAY_SIZE(act_tops); c++) {
 		float t = act_tops[c], e;
 

@@ -17,6 +17,7 @@ INL struct blk unpack4(const u8 *p, u32 h)
 	const vb mask = vb_set1(0x0f);
 	struct blk b;
 
+	UNROLL
 	for (u32 i = 0; i < 4; i++) {
 		vb v = vb_load(p + 64 * i + 4 * h);
 
@@ -31,6 +32,7 @@ INL struct blk unpack4_lut(const u8 *p, u32 h, const u8 *table)
 {
 	struct blk b = unpack4(p, h);
 
+	UNROLL
 	for (u32 i = 0; i < 8; i++)
 		b.q[i] = vb_lut(table, b.q[i]);
 	return b;
@@ -60,6 +62,7 @@ INL struct blk unpack6(const u8 *p, u32 h)
 	const vb m = vb_set1(0x30);
 	struct blk b = unpack4(p, h);
 
+	UNROLL
 	for (u32 i = 0; i < 2; i++) {
 		vb v = vb_load(p + 256 + 64 * i + 4 * h);
 		vb *q = b.q + 4 * i;
@@ -78,6 +81,7 @@ INL struct blk unpack2(const u8 *p, u32 h)
 	const vb m = vb_set1(3);
 	struct blk b;
 
+	UNROLL
 	for (u32 i = 0; i < 2; i++) {
 		vb v = vb_load(p + 64 * i + 4 * h);
 		vb *q = b.q + 4 * i;
@@ -112,6 +116,7 @@ INL struct blk unpack8(const u8 *p, u32 h)
 {
 	struct blk b;
 
+	UNROLL
 	for (u32 i = 0; i < 8; i++)
 		b.q[i] = vb_load(p + 64 * i + 4 * h);
 	return b;

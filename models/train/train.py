@@ -106,7 +106,9 @@ def worker(rank, n, args, shape, flat, grad, stats, barrier):
     barrier.wait()
     while True:
         if rank == 0:
-            stats[0] = max(step / args.steps, (time.monotonic() - start) / 60 / args.minutes)
+            done = max((step - args.first_step) / max(1, args.steps - args.first_step),
+                       (time.monotonic() - start) / 60 / args.minutes)
+            stats[0] = args.first_progress + (1 - args.first_progress) * done
         barrier.wait()
         progress = stats[0].item()
         if progress >= 1:
@@ -165,12 +167,13 @@ def main():
     parser.add_argument("--lr-embed", type=float, default=0.004)
     parser.add_argument("--decay", type=float, default=0.02)
     parser.add_argument("--clip", type=float, default=1.0)
-    parser.add_argument("--chat", type=float, default=0.7, help="share of conversations")
-    parser.add_argument("--chat-late", type=float, default=0.88, help="the same, last third")
+    parser.add_argument("--chat", type=float, default=0.6, help="share of conversations")
+    parser.add_argument("--chat-late", type=float, default=0.7, help="the same, last third")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--resume", type=pathlib.Path, help="start from these weights")
     parser.add_argument("--first-step", type=int, default=0)
+    parser.add_argument("--first-progress", type=float, default=0, help="place in the schedule")
     for name, value in Shape().as_dict().items():
         if isinstance(value, int) and name != "n_vocab":
             parser.add_argument(f"--{name.replace('_', '-')}", type=int, default=value)

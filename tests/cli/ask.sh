@@ -65,8 +65,8 @@ if [ -w /dev/full ]; then
 fi
 
 # Ctrl-C: the turn ends, what was said stays, 130.
-"$llamux" "${ask[@]}" --kv f32 --ctx 100000 -n 0 x >"$work/out" \
-	2>"$work/err" &
+rm -f "$work/out"
+"$llamux" "${ask[@]}" --ctx 30000 -n 0 x >"$work/out" 2>"$work/err" &
 pid=$!
 for _ in {1..100}; do
 	[ ! -s "$work/out" ] || break

@@ -43,7 +43,7 @@ run() {
 		shift 2
 	fi
 	status=0
-	"$llamux" "$@" <"$input" >"$work/out" 2>"$work/err" || status=$?
+	timeout 100 "$llamux" "$@" <"$input" >"$work/out" 2>"$work/err" || status=$?
 }
 
 exits() {

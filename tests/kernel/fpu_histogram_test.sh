@@ -47,7 +47,7 @@ uml*)
 	# Of all sections, those over 100 us beyond what the host explains.
 	check "p99.9 under 100 us" awk -v n="$n" -v us="$us" -v o="$long" \
 		-v cus="$cus" -v co="$clong" \
-		'BEGIN { e = co / (cus + 1) * us; exit !((o - 1.5 * e) / n < 0.001) }'
+		'BEGIN { e = co / (cus + 1) * us; exit !((o - 2 * e) / n < 0.001) }'
 	;;
 *)
 	check "never more than two tiles a section" \

@@ -32,7 +32,13 @@ else
 fi
 rest=$(cat <&3; echo .)
 check "the rest by cat" [ "${part%.}$rest" = "$whole." ]
-check "next turn" sh -c 'echo "The end" >&3 && [ -n "$(cat <&3)" ]'
+echo "The end" >&3
+if next=$(cat <&3 2>"$TMP/next"); then
+	check "next turn" [ -n "$next" ]
+else
+	check "next turn: the context is full, says so" \
+		grep -q 'too long' "$TMP/next"
+fi
 exec 3>&-
 
 exec 3<>/dev/llama
