@@ -39,7 +39,8 @@ struct lx_entry *lx_batch_add(struct lx_engine *e, struct lx_session *s, u32 n)
 	en->s = s;
 	en->slot0 = e->n_tokens;
 	en->n = n;
-	en->row = (u32)-1;
+	en->row = LX_NONE;
+	en->sample = LX_NONE;
 	for (u32 i = 0; i < n; i++) {
 		e->tokens[e->n_tokens] = s->tokens[s->n_past + i];
 		e->pos[e->n_tokens++] = s->n_past + i;
@@ -54,7 +55,7 @@ struct lx_entry *lx_batch_add(struct lx_engine *e, struct lx_session *s, u32 n)
 static bool runnable(const struct lx_session *s)
 {
 	return s->state == LX_SESSION_RUNNING && !s->cancel &&
-	       s->n_past < s->n_tokens && lx_session_has_room(s);
+	       s->n_past < s->n_tokens && (s->eval || lx_session_has_room(s));
 }
 
 static bool decodes(const struct lx_session *s)
@@ -93,9 +94,7 @@ static void want_sample(struct lx_engine *e, struct lx_entry *en)
 	struct lx_sample_slot *sl = &e->sample[e->n_sample];
 	struct lx_penalty *pen = e->pen + (u64)e->n_sample * LX_MAX_PENALTY;
 
-	en->row = e->n_rows;
-	e->row_slot[e->n_rows++] = en->slot0 + en->n - 1;
-	e->n_sample++;
+	en->sample = e->n_sample++;
 	sl->row = en->row;
 	sl->temperature_u = s->p.temperature_u;
 	sl->top_k = s->p.top_k;
@@ -119,7 +118,11 @@ static void take(struct lx_engine *e, struct lx_session *s, u32 n)
 		return;
 	}
 	en = lx_batch_add(e, s, n);
-	if (s->n_past + n == s->n_tokens)
+	if (s->n_past + n < s->n_tokens || (s->eval && !s->eval_out))
+		return;
+	en->row = e->n_rows;
+	e->row_slot[e->n_rows++] = en->slot0 + n - 1;
+	if (!s->eval)
 		want_sample(e, en);
 }
 
@@ -151,6 +154,24 @@ static void choose_prompts(struct lx_engine *e)
 	}
 }
 
+/* Rows of logits to whoever asked for them. */
+static void add_copies(struct lx_engine *e)
+{
+	u64 row = (u64)e->ld_vocab * 4;
+
+	for (u32 i = 0; i < e->n_entries; i++) {
+		const struct lx_entry *en = &e->entries[i];
+		struct lx_op *op;
+
+		if (!en->s->eval || en->row == LX_NONE)
+			continue;
+		op = lx_forward_add(e, e->model->ops->copy, 1);
+		op->copy.dst = en->s->eval_out;
+		op->copy.src = (u8 *)e->logits + en->row * row;
+		op->copy.row_bytes = (u64)e->model->hp.n_vocab * 4;
+	}
+}
+
 int lx_engine_form(struct lx_engine *e)
 {
 	lx_batch_begin(e);
@@ -165,7 +186,9 @@ int lx_engine_form(struct lx_engine *e)
 	lx_forward_layers(e);
 	if (e->n_rows) {
 		lx_forward_logits(e, 0, e->n_rows);
-		lx_forward_sample(e);
+		add_copies(e);
+		if (e->n_sample)
+			lx_forward_sample(e);
 	}
 	lx_job_init(&e->job, e->ops, e->n_ops, e->worker_scratch);
 	return (int)e->n_tokens;
@@ -191,8 +214,10 @@ static void commit_entry(struct lx_engine *e, const struct lx_entry *en)
 		e->n_gen_tokens += en->n;
 	else
 		e->n_prompt_tokens += en->n;
-	if (en->row != (u32)-1)
-		lx_session_push(s, e->sample[en->row].token);
+	if (en->sample != LX_NONE)
+		lx_session_push(s, e->sample[en->sample].token);
+	else if (s->eval && s->n_past == s->n_tokens)
+		lx_session_finish(s, LX_FINISH_LENGTH, 0);
 }
 
 void lx_engine_commit(struct lx_engine *e)

@@ -16,6 +16,7 @@
 #define LX_DEFAULT_BATCH 128
 #define LX_MAX_BATCH 512
 #define LX_MAX_ROWS 16		/* logits rows of one step */
+#define LX_NONE (~0u)
 #define LX_RIDE 8		/* prompt tokens beside decoding sessions */
 
 /* One session's part of a step. */
@@ -23,6 +24,7 @@ struct lx_entry {
 	struct lx_session *s;
 	u32 slot0, n;
 	u32 row;		/* of the logits; ~0: none wanted */
+	u32 sample;		/* index into sample[]; ~0: nothing is drawn */
 };
 
 struct lx_engine {

@@ -378,5 +378,5 @@ u32 lx_forward_max_ops(const struct lx_engine *e)
 	u32 layer = 16 + 2 * lx_div_up(chunks, slots);
 
 	return 2 + e->model->hp.n_layer * layer + 4 +
-	       3 * lx_div_up(e->n_batch, LX_MAX_ROWS);
+	       3 * lx_div_up(e->n_batch, LX_MAX_ROWS) + LX_MAX_ROWS;
 }

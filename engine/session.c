@@ -315,7 +315,40 @@ int lx_session_start(struct lx_session *s, struct lx_error *err)
 	s->finish = LX_FINISH_NONE;
 	s->error = 0;
 	s->cancel = false;
+	s->eval = false;
 	s->t_start = s->e->host->ops->time_ns(s->e->host);
+	s->t_first = 0;
+	s->t_last = s->t_start;
+	s->state = LX_SESSION_RUNNING;
+	return 0;
+}
+
+int lx_session_eval(struct lx_session *s, const s32 *tokens, u32 n,
+		    void *out)
+{
+	struct lx_engine *e = s->e;
+
+	if (s->state == LX_SESSION_DONE && !s->out_len)
+		lx_session_end_turn(s);
+	if (s->state != LX_SESSION_IDLE || s->in_batch)
+		return -LX_EBUSY;
+	if (!n || n > e->n_ctx - s->n_tokens)
+		return -LX_EMSGSIZE;
+	for (u32 i = 0; i < n; i++)
+		if (tokens[i] < 0 || (u32)tokens[i] >= e->model->hp.n_vocab)
+			return -LX_EINVAL;
+	if (lx_session_grow_tokens(s, s->n_tokens + n))
+		return -LX_ENOMEM;
+	lx_memcpy(s->tokens + s->n_tokens, tokens, n * sizeof(*tokens));
+	s->turn_start = s->n_tokens;
+	s->n_tokens += n;
+	s->gen_start = s->n_tokens;
+	s->eval = true;
+	s->eval_out = out;
+	s->cancel = false;
+	s->finish = LX_FINISH_NONE;
+	s->error = 0;
+	s->t_start = e->host->ops->time_ns(e->host);
 	s->t_first = 0;
 	s->t_last = s->t_start;
 	s->state = LX_SESSION_RUNNING;
@@ -347,12 +380,17 @@ static char *out_room(struct lx_session *s)
 
 void lx_session_finish(struct lx_session *s, u32 finish, int error)
 {
-	if (s->out)
+	if (s->out && !s->eval)
 		s->out_len += lx_detok_flush(&s->detok, out_room(s),
 					     max_text(s));
 	s->finish = finish;
 	s->error = error;
-	s->answered = s->n_tokens > s->gen_start || finish == LX_FINISH_EOG;
+	if (s->eval) {
+		s->t_last = s->e->host->ops->time_ns(s->e->host);
+		s->t_first = s->t_last;
+	}
+	s->answered = !s->eval && (s->n_tokens > s->gen_start ||
+				   finish == LX_FINISH_EOG);
 	s->total_prompt += s->gen_start - s->turn_start;
 	s->total_gen += s->n_tokens - s->gen_start;
 	s->state = LX_SESSION_DONE;

@@ -18,6 +18,8 @@ struct lx_session {
 	u32 state, finish;
 	int error;
 	bool in_batch, cancel;
+	bool eval;		/* tokens in, logits out: nothing is sampled */
+	void *eval_out;		/* f32 [n_vocab] or NULL */
 
 	/* prompt being written */
 	char *text;

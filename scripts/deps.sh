@@ -18,7 +18,7 @@ packages() {
 	check) echo shellcheck clang-format binutils ;;
 	kernel) echo gcc make libc6-dev dwarves kmod xz-utils debootstrap util-linux ;;
 	qemu) echo qemu-system-x86 busybox-static cpio kmod xz-utils util-linux ;;
-	uml) echo gcc make libc6-dev flex bison bc libelf-dev dwarves xz-utils \
+	uml) echo gcc make libc6-dev flex bison bc libelf-dev libssl-dev dwarves xz-utils \
 		busybox-static cpio util-linux ;;
 	fuzz) echo clang ;;
 	*)

@@ -188,8 +188,8 @@ def predicate(text):
             return f"{first} {each_verb(text.split(' ', 1)[1], to_third)}", text
     if " " in text and (first in VERBS or base(first)):
         return each_verb(text, to_third), each_verb(text, to_base)
-    head = re.split(r" (?:for|of|that|to|with|using|by|in|from|which|on|used|and|or|where|as|about) |,|:",
-                    text)[0].split(" ")[-1]
+    head = re.split(r" (?:for|of|that|to|with|using|by|in|from|which|on|used|and|or|where|as|about) "
+                    r"|,|:", text)[0].split(" ")[-1]
     if first.lower() in ("a", "an", "the"):
         return "is " + text[0].lower() + text[1:], None
     if (head.endswith("s") and not re.search(r"(ss|us|is)$", head)) or head.endswith("ing") or \
@@ -225,12 +225,7 @@ class Facts:
 
 
 def fill(templates, values, **more):
-    out = []
-    for value in values:
-        for t in templates:
-            q = t.format(x=value, **more)
-            out.append(q if q[0] == value[0] and t.startswith("{x}") else q[0] + q[1:])
-    return out
+    return [t.format(x=value, **more) for value in values for t in templates]
 
 
 def which(task):

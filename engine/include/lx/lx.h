@@ -211,6 +211,14 @@ void lx_session_cancel(struct lx_session *s);
 /* Forget the conversation: KV given back. -LX_EBUSY while running. */
 int lx_session_reset(struct lx_session *s);
 void lx_session_stats(const struct lx_session *s, struct lx_session_stats *st);
+/*
+ * A turn of another kind: append @n tokens to the timeline, compute them and
+ * give the logits of the last position, f32 [n_vocab], in @out (NULL: none),
+ * which must stay until the turn is DONE. -LX_EBUSY, -LX_EMSGSIZE past the
+ * context, -LX_EINVAL an id out of range, -LX_ENOMEM.
+ */
+int lx_session_eval(struct lx_session *s, const s32 *tokens, u32 n,
+		    void *out);
 /* Ids of this turn's answer; returns how many there are, copies at most @max. */
 u32 lx_session_tokens(const struct lx_session *s, s32 *ids, u32 max);
 

@@ -165,6 +165,19 @@ struct llamux_tokens {
 	__u32 reserved;
 };
 
+/*
+ * LLAMUX_IOC_EVAL: append tokens to the conversation, compute them and give
+ * the logits of the last one: n_vocab f32 in @logits, or 0 for none. Waits;
+ * a signal cancels (EINTR). For tests, scoring and benchmarks. Errors: EBUSY
+ * in mid-turn, EMSGSIZE past the context, EINVAL an id out of range.
+ */
+struct llamux_eval {
+	__u64 ids;		/* const __s32 * */
+	__u64 logits;		/* float * */
+	__u32 n_ids;
+	__u32 reserved;
+};
+
 #define LLAMUX_IOC_INFO _IOR(LLAMUX_IOC_MAGIC, 0x00, struct llamux_info)
 #define LLAMUX_IOC_GET_PARAMS _IOR(LLAMUX_IOC_MAGIC, 0x01, struct llamux_params)
 #define LLAMUX_IOC_SET_PARAMS _IOW(LLAMUX_IOC_MAGIC, 0x02, struct llamux_params)
@@ -179,6 +192,7 @@ struct llamux_tokens {
 #define LLAMUX_IOC_CANCEL _IO(LLAMUX_IOC_MAGIC, 0x09)
 /* Forget the conversation. EBUSY in mid-turn. */
 #define LLAMUX_IOC_RESET _IO(LLAMUX_IOC_MAGIC, 0x0a)
+#define LLAMUX_IOC_EVAL _IOW(LLAMUX_IOC_MAGIC, 0x0b, struct llamux_eval)
 
 /* ---- /dev/llamactl (CAP_SYS_ADMIN) ---- */
 

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Matrix kernels alone: bytes of weights and multiply-adds per second of one
+ * thread, for every type and implementation, beside the speed at which the
+ * same thread reads the same memory.
+ *
+ *	micro [-k COLUMNS] [-m MEGABYTES] [-s SIMD] [TYPE...]
+ */
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <immintrin.h>
+
+#include "op.h"
+#include "lx/lx.h"
+
+static const u32 types[] = {
+	LX_TYPE_Q4_K, LX_TYPE_Q6_K, LX_TYPE_Q5_K, LX_TYPE_Q8_0, LX_TYPE_Q4_0,
+	LX_TYPE_Q4_1, LX_TYPE_Q5_0, LX_TYPE_Q5_1, LX_TYPE_Q2_K, LX_TYPE_Q3_K,
+	LX_TYPE_IQ4_NL, LX_TYPE_IQ4_XS, LX_TYPE_MXFP4, LX_TYPE_F16,
+	LX_TYPE_BF16, LX_TYPE_F32,
+};
+
+static double now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+static void *memory(size_t n)
+{
+	void *p = mmap(NULL, n, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (p == MAP_FAILED) {
+		perror("mmap");
+		exit(1);
+	}
+	madvise(p, n, MADV_HUGEPAGE);
+	memset(p, 1, n);
+	return p;
+}
+
+static double read_speed(const unsigned char *p, size_t n)
+{
+	double best = 0.0;
+
+	for (int r = 0; r < 3; r++) {
+		double t = now();
+		unsigned long long sum = 0;
+		const unsigned long long *q = (const void *)p;
+
+		for (size_t i = 0; i < n / 8; i += 8) {
+			sum += q[i] + q[i + 1] + q[i + 2] + q[i + 3] +
+			       q[i + 4] + q[i + 5] + q[i + 6] + q[i + 7];
+			__builtin_prefetch(q + i + 512);
+		}
+		__asm__ volatile("" : : "r"(sum));
+		t = (double)n / (now() - t);
+		best = t > best ? t : best;
+	}
+	return best;
+}
+
+struct rig {
+	unsigned char *weights;
+	size_t bytes;
+	u32 cols;
+	u8 *act;
+	void *f;
+	void *out;
+};
+
+static double measure(const struct lx_ops *ops, const struct rig *r, u32 type,
+		      u32 n, double *macs)
+{
+	struct lx_mat m = { .type = type, .cols = r->cols, .n_expert = 1 };
+	struct lx_run run = { .n = n };
+	struct lx_op op = { .tile = ops->matmul };
+	u32 one = 1, tiles;
+	double best = 0.0;
+
+	m.strip_bytes = (u32)lx_pack_bytes(type, r->cols);
+	m.n_strips = (u32)(r->bytes / m.strip_bytes);
+	if (n > 8)
+		m.n_strips = m.n_strips / 16 + 1;
+	m.rows = m.n_strips * LX_STRIP;
+	m.strips = calloc(m.n_strips, sizeof(*m.strips));
+	for (u32 i = 0; i < m.n_strips; i++)
+		m.strips[i] = r->weights + (size_t)i * m.strip_bytes;
+	op.mm.seg[0] = (struct lx_seg){ &m, r->out, m.rows };
+	op.mm.n_seg = 1;
+	op.mm.runs = &run;
+	op.mm.n_runs = &one;
+	op.mm.act = (struct lx_act){ .f = r->f, .q = r->act, .cols = r->cols,
+		.ld = r->cols, .kp = r->cols };
+	op.mm.t_max = ops->t_max;
+	op.mm.strips = 8;
+	op.mm.slots = 64;
+	op.mm.slot_tiles = 1;
+	op.mm.strip_tiles = tiles = (m.n_strips + 7) / 8;
+	for (int i = 0; i < 3; i++) {
+		double t = now(), speed;
+
+		for (u32 k = 0; k < tiles; k++)
+			op.tile(&op, k, NULL);
+		t = now() - t;
+		speed = (double)m.n_strips * m.strip_bytes / t;
+		if (speed > best) {
+			best = speed;
+			*macs = (double)m.rows * r->cols * n / t;
+		}
+	}
+	free(m.strips);
+	return best;
+}
+
+int main(int argc, char **argv)
+{
+	struct rig r = { .cols = 2048, .bytes = 128u << 20 };
+	const char *simd = NULL;
+	int c;
+
+	while ((c = getopt(argc, argv, "k:m:s:")) != -1) {
+		if (c == 'k')
+			r.cols = (u32)atoi(optarg);
+		else if (c == 'm')
+			r.bytes = (size_t)atoi(optarg) << 20;
+		else if (c == 's')
+			simd = optarg;
+		else
+			return 2;
+	}
+	r.weights = memory(r.bytes + (1 << 20));
+	r.act = memory(64 * lx_act_bytes(r.cols));
+	r.f = memory((size_t)64 * r.cols * 4);
+	r.out = memory(r.bytes * 8);
+	printf("one thread reads %.1f GB/s\n",
+	       read_speed(r.weights, r.bytes) * 1e-9);
+	printf("%-8s %-8s %10s %10s %10s %10s\n", "simd", "type", "GB/s (1)",
+	       "GMAC/s (4)", "GMAC/s (8)", "GMAC/s (64)");
+	for (u32 i = 0;; i++) {
+		bool usable;
+		const char *name = lx_simd_name(i, &usable);
+		const struct lx_ops *ops;
+
+		if (!name)
+			return 0;
+		if (!usable || (simd && strcmp(simd, name)))
+			continue;
+		ops = lx_ops_find(name);
+		for (u32 t = 0; t < LX_ARRAY_SIZE(types); t++) {
+			double g1, m4, m8, m64, x;
+			bool want = optind == argc;
+
+			for (int a = optind; a < argc; a++)
+				want |= !strcmp(argv[a], lx_type_name(types[t]));
+			if (!want)
+				continue;
+			g1 = measure(ops, &r, types[t], 1, &x);
+			measure(ops, &r, types[t], 4, &m4);
+			measure(ops, &r, types[t], 8, &m8);
+			measure(ops, &r, types[t], 64, &m64);
+			printf("%-8s %-8s %10.1f %10.1f %10.1f %10.1f\n", name,
+			       lx_type_name(types[t]), g1 * 1e-9, m4 * 1e-9,
+			       m8 * 1e-9, m64 * 1e-9);
+		}
+	}
+}
