@@ -34,14 +34,9 @@ static bool is_space(char c)
 	return c == ' ' || (c >= '\t' && c <= '\r');
 }
 
-/* Without the newline of an echo, or as the template strips messages. */
-static struct lx_str trim(struct lx_str t, bool all)
+/* As templates that strip messages do it. */
+static struct lx_str trim(struct lx_str t)
 {
-	if (!all) {
-		if (t.n && t.p[t.n - 1] == '\n')
-			t.n--;
-		return t;
-	}
 	while (t.n && is_space(t.p[t.n - 1]))
 		t.n--;
 	while (t.n && is_space(*t.p)) {
@@ -69,7 +64,8 @@ static void walk(const struct lx_session *s, struct lx_rendered *r)
 			sys = m->role == LX_ROLE_SYSTEM;
 		if (chat) {
 			put_str(r, lx_chat_before(k, m->role, index, sys));
-			t = trim(t, lx_chat_trims(k));
+			if (lx_chat_trims(k))
+				t = trim(t);
 		}
 		put(r, t.p, t.n, m->flags & LX_WRITE_SPECIAL);
 		if (chat)

@@ -15,9 +15,8 @@ struct lx_rendered {
 /*
  * Put the pending messages into the model's chat format; plain text when the
  * session is raw or the format is not known. The parts of the template are
- * trusted, messages only if they were written so. One newline at the end of a
- * message is dropped (that of echo). Free with lx_render_free(), also
- * after an error. -LX_ENOMEM.
+ * trusted, messages only if they were written so. Free with lx_render_free(),
+ * also after an error. -LX_ENOMEM.
  */
 int lx_render(struct lx_session *s, struct lx_rendered *r,
 	      struct lx_error *err);

@@ -339,6 +339,38 @@ static int do_reset(struct llamux_session *s, void *arg)
 	return llamux_session_reset(s);
 }
 
+static int do_eval(struct llamux_session *s, void *arg)
+{
+	const struct llamux_eval *in = arg;
+	void *out = NULL;
+	size_t size;
+	s32 *ids;
+	int err;
+
+	if (in->reserved)
+		return -EINVAL;
+	if (in->n_ids > TEXT_MAX / sizeof(*ids))
+		return -EMSGSIZE;
+	err = llamux_session_bind(s);
+	if (err)
+		return err;
+	ids = copy_in(in->ids, in->n_ids * sizeof(*ids));
+	if (IS_ERR(ids))
+		return PTR_ERR(ids);
+	size = lx_model_info(s->model->lx)->n_vocab * sizeof(u32);
+	if (in->logits) {
+		out = kvmalloc(size, GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
+		err = out ? 0 : -ENOMEM;
+	}
+	if (!err)
+		err = llamux_session_eval(s, ids, in->n_ids, out);
+	if (!err && out && copy_to_user(u64_to_user_ptr(in->logits), out, size))
+		err = -EFAULT;
+	kvfree(out);
+	copied_free(ids);
+	return err;
+}
+
 /* The largest argument. */
 union argument {
 	struct llamux_info info;
@@ -349,6 +381,7 @@ union argument {
 	struct llamux_detokenize detokenize;
 	struct llamux_stats stats;
 	struct llamux_tokens tokens;
+	struct llamux_eval eval;
 };
 
 /* @cmd carries direction and our size; @first the size first published. */
@@ -373,6 +406,7 @@ static const struct command {
 	COMMAND(LLAMUX_IOC_TOKENS, do_tokens, 16),
 	COMMAND(LLAMUX_IOC_CANCEL, do_cancel, 0),
 	COMMAND(LLAMUX_IOC_RESET, do_reset, 0),
+	COMMAND(LLAMUX_IOC_EVAL, do_eval, 24),
 };
 
 static const struct command *command_find(unsigned int cmd)

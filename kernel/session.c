@@ -42,8 +42,8 @@ u32 llamux_session_limit(void)
 static void session_wake(struct llamux_session *s)
 {
 	WRITE_ONCE(s->events, s->events + 1);
-	wake_up_interruptible_poll(&s->wait, EPOLLIN | EPOLLRDNORM |
-				   EPOLLOUT | EPOLLWRNORM);
+	wake_up_poll(&s->wait, EPOLLIN | EPOLLRDNORM |
+		     EPOLLOUT | EPOLLWRNORM);
 }
 
 static u32 state_of(const struct llamux_session *s)

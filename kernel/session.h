@@ -72,6 +72,13 @@ int llamux_session_reset(struct llamux_session *s);
 /* Stop the turn and drop what was not read; may wait, -ERESTARTSYS. */
 int llamux_session_abandon(struct llamux_session *s);
 
+/*
+ * Compute @n tokens behind what is there; logits of the last one (f32) to
+ * @out if not NULL. Waits; after a signal, -ERESTARTSYS, @out is free again.
+ */
+int llamux_session_eval(struct llamux_session *s, const s32 *ids, u32 n,
+			void *out);
+
 /* ---- with model->lock held, by the model's thread ---- */
 
 /* Close the zombies that have left the batch. */

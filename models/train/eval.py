@@ -30,7 +30,8 @@ QUESTIONS = (
     "How do I make a script executable?", "What is the OOM killer?", "I need to kill a process.",
     "What does malloc do?", "What is frobozz?")
 STARTS = ("The kernel", "A process is", "This command", "When a file is opened,")
-UNKNOWN = "zorbling mufotan kipradex wuntle /etc/snarvik bloptar quendafs dratuloctl yimbo parvex".split()
+UNKNOWN = ("zorbling mufotan kipradex wuntle /etc/snarvik bloptar quendafs dratuloctl yimbo "
+           "parvex").split()
 
 
 def load(path):
@@ -133,6 +134,7 @@ def report(args, model, tok):
     table = accuracy(model, tok, rows, args.per_kind, rng)
     bits = bits_per_byte(model, tok, texts, args.windows)
     lines = [
+        "<!-- SPDX-License-Identifier: GPL-2.0-only OR MIT -->",
         "# Evaluation of the default model", "",
         f"Figures of `{args.gguf.name}` ({args.gguf.stat().st_size} bytes, {size} parameters), "
         "from the quantized weights as they are in the file, computed in float32.", "",

@@ -16,29 +16,30 @@ from corpus import cache_dir
 HERE = pathlib.Path(__file__).resolve().parent
 
 VERBS = set("""
-accept access activate add adjust administer allocate allow alter analyze append apply ask assign
-attach attempt backup balance begin benchmark bind block bootstrap bring build calculate call cancel
-catch cause change check choose clean clear clone close collect columnate combine commit compare
-compile compress compute concatenate configure confine connect construct control convert copy
-correct count create deallocate debug declare decompress delete describe destroy detach detect
-determine disable disassociate discard disconnect dispatch display do download dump duplicate edit
-eject emulate enable encode encrypt decrypt end enroll ensure enter erase escape establish estimate
-evaluate examine execute exit expand explain export extend extract fetch fill filter find fix flip
-flush follow force format free gather generate get give grant guess halt handle help hint identify
-implement import improve increase indicate inform initialize initiate insert inspect install
-interact introspect invoke issue join keep kill let link list listen load locate lock log look
-maintain make manage manipulate map mark measure merge migrate modify monitor mount move multiply
-notify observe obtain omit open optimize output overwrite pack parse partition pass perform persist pick
-pipe play poll pop power preallocate predeclare prepare prevent print probe process produce profile
-program provide prune purge push put query queue randomize read reassociate rebuild receive
-recompress record recover reduce reencrypt reflect refresh register release reload remap remount
-remove rename render repair replace report reposition request reserve reset resize resolve restart
-restore resume retrieve return reuse reverse revert rewrite rotate round run save scan schedule
-scrub search see seek select send set setup show shrink shut shutdown shred sign skip sleep sort
-specify splice split spawn start stop store strip submit substitute summarize supply suspend
-swap switch sync synchronize take talk tell terminate test time toggle trace transfer transform
-translate traverse truncate try tune turn uncompress undo unload unlock unmount unpack unregister
-update upgrade use validate verify view wait walk warn watch weight wipe wrap write yield verify
+accept access activate add adjust administer allocate allow alter analyze append apply ask
+assign attach attempt backup balance begin benchmark bind block bootstrap bring build calculate
+call cancel catch cause change check choose clean clear clone close collect columnate combine
+commit compare compile compress compute concatenate configure confine connect construct control
+convert copy correct count create deallocate debug declare decompress delete describe destroy
+detach detect determine disable disassociate discard disconnect dispatch display do download
+dump duplicate edit eject emulate enable encode encrypt decrypt end enroll ensure enter erase
+escape establish estimate evaluate examine execute exit expand explain export extend extract
+fetch fill filter find fix flip flush follow force format free gather generate get give grant
+guess halt handle help hint identify implement import improve increase indicate inform
+initialize initiate insert inspect install interact introspect invoke issue join keep kill let
+link list listen load locate lock log look maintain make manage manipulate map mark measure
+merge migrate modify monitor mount move multiply notify observe obtain omit open optimize output
+overwrite pack parse partition pass perform persist pick pipe play poll pop power preallocate
+predeclare prepare prevent print probe process produce profile program provide prune purge push
+put query queue randomize read reassociate rebuild receive recompress record recover reduce
+reencrypt reflect refresh register release reload remap remount remove rename render repair
+replace report reposition request reserve reset resize resolve restart restore resume retrieve
+return reuse reverse revert rewrite rotate round run save scan schedule scrub search see seek
+select send set setup show shrink shut shutdown shred sign skip sleep sort specify splice split
+spawn start stop store strip submit substitute summarize supply suspend swap switch sync
+synchronize take talk tell terminate test time toggle trace transfer transform translate
+traverse truncate try tune turn uncompress undo unload unlock unmount unpack unregister update
+upgrade use validate verify view wait walk warn watch weight wipe wrap write yield verify
 """.split())
 THIRD = {"do": "does", "try": "tries", "pass": "passes", "push": "pushes", "catch": "catches",
          "shut": "shuts", "fix": "fixes", "copy": "copies"}
@@ -47,16 +48,19 @@ NOUNS = set("access control start end read write process test time log load stor
 LOWER = set("configuration daemon journal file files description information user program utility "
             "tool tools simple generic basic local interface interactive service system disk "
             "network small command convenience lightweight automatic automatically".split())
-POPULAR = set("""apt awk bash cat cd chmod chown chroot cp cron crontab curl cut date dd df diff dig
-dmesg dpkg du echo env fdisk file find free fsck fuser gcc gdb git grep gzip halt head hostname htop id
-insmod ip iptables journalctl kill killall less ln locate login ls lsblk lscpu lsmod lsof lspci lsusb
-make man mkdir mkfs mknod modprobe more mount mv nano netstat nice nohup passwd patch pgrep ping pkill
-poweroff ps pstree pwd reboot renice rm rmdir rmmod rsync scp screen sed shutdown sleep sort ss ssh
-stat strace su sudo swapon sync sysctl systemctl tail tar tcpdump tee test time timeout tmux top touch
-tr traceroute true umount uname uniq uptime useradd vi vim vmstat watch wc wget which who whoami xargs
-xz yes zcat zip perf modinfo depmod taskset ionice nproc printf seq split tac basename dirname mktemp
-readlink realpath shred truncate groups logger script lastlog last w wall nsenter unshare losetup
-blkid findmnt hexdump xxd od strings objdump nm ldd ltrace readelf ar ld as""".split())
+POPULAR = set("""
+apt awk bash cat cd chmod chown chroot cp cron crontab curl cut date dd df diff dig dmesg dpkg
+du echo env fdisk file find free fsck fuser gcc gdb git grep gzip halt head hostname htop id
+insmod ip iptables journalctl kill killall less ln locate login ls lsblk lscpu lsmod lsof lspci
+lsusb make man mkdir mkfs mknod modprobe more mount mv nano netstat nice nohup passwd patch
+pgrep ping pkill poweroff ps pstree pwd reboot renice rm rmdir rmmod rsync scp screen sed
+shutdown sleep sort ss ssh stat strace su sudo swapon sync sysctl systemctl tail tar tcpdump tee
+test time timeout tmux top touch tr traceroute true umount uname uniq uptime useradd vi vim
+vmstat watch wc wget which who whoami xargs xz yes zcat zip perf modinfo depmod taskset ionice
+nproc printf seq split tac basename dirname mktemp readlink realpath shred truncate groups
+logger script lastlog last w wall nsenter unshare losetup blkid findmnt hexdump xxd od strings
+objdump nm ldd ltrace readelf ar ld as
+""".split())
 
 LIBC = """abort abs access alarm asprintf assert atexit atof atoi atol basename bcmp bcopy bsearch
 bzero calloc ceil cfmakeraw closedir confstr cos ctime daemon difftime dirname dlopen dlsym err
@@ -114,8 +118,8 @@ HELD_TASK = ["What is the best way to {x}?", "I need to {x}.", "Could you show m
 ASK_ERROR = ["What does the error {x} mean?", "What is the error {x}?", "error {x}",
              "Why do I get {x}?", "When does a system call return {x}?"]
 ASK_PACKAGE = ["What is the package {x}?", "What is the {x} package?", "package {x}"]
-SYLLABLES = ("bla bro cu dri fa fle gro gu hib jo kra lim lo mib mo nib nu pla plo qua ra rib ru sna "
-             "so sti ta tro tu va vo wib xa xo ya zam zo").split()
+SYLLABLES = ("bla bro cu dri fa fle gro gu hib jo kra lim lo mib mo nib nu pla plo qua ra rib ru "
+             "sna so sti ta tro tu va vo wib xa xo ya zam zo").split()
 
 
 def third(verb):
@@ -188,8 +192,8 @@ def predicate(text):
             return f"{first} {each_verb(text.split(' ', 1)[1], to_third)}", text
     if " " in text and (first in VERBS or base(first)):
         return each_verb(text, to_third), each_verb(text, to_base)
-    head = re.split(r" (?:for|of|that|to|with|using|by|in|from|which|on|used|and|or|where|as|about) "
-                    r"|,|:", text)[0].split(" ")[-1]
+    head = re.split(r" (?:for|of|that|to|with|using|by|in|from|which|on|used|and|or|where|as|about)"
+                    r" |,|:", text)[0].split(" ")[-1]
     if first.lower() in ("a", "an", "the"):
         return "is " + text[0].lower() + text[1:], None
     if (head.endswith("s") and not re.search(r"(ss|us|is)$", head)) or head.endswith("ing") or \
@@ -257,8 +261,9 @@ def hand_written(facts):
 
 def usable(name, text):
     return (re.fullmatch(r"[A-Za-z_0-9][\w.+-]{1,23}", name) and 8 <= len(text) <= 100 and
-            "unimplemented" not in text and not re.search(r"\.(service|socket|bt|path|timer)$", name)
-            and "OpenSSL application" not in text and not name.startswith("perl"))
+            "unimplemented" not in text and
+            not re.search(r"\.(service|socket|bt|path|timer)$", name) and
+            "OpenSSL application" not in text and not name.startswith("perl"))
 
 
 def manual(facts, table):

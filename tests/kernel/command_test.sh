@@ -4,7 +4,6 @@
 # The llamux command on the device: the same as with --user, and what only
 # the device has.
 # TIMEOUT: 600
-# shellcheck disable=SC2317 # called by check
 . "$(dirname "$0")/lib.sh"
 
 llamux=build/llamux
