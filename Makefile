@@ -82,10 +82,11 @@ TESTS := $(patsubst tests/%.c,$(BUILD)/tests/%,$(TEST_SRC))
 FUZZERS := $(patsubst %.c,$(BUILD)/%,$(FUZZ_SRC))
 # These run inside booted kernels: nothing but a system call is needed there.
 KTESTS := $(patsubst tests/kernel/%.c,$(BUILD)/kernel-tests/%,$(KTEST_SRC))
+ALL_KTESTS := $(if $(SANITIZE),,$(KTESTS))
 LIBS := $(BUILD)/libllamux.a $(BUILD)/liblx.a
 
 .PHONY: all
-all: $(BUILD)/llamux $(LIBS) $(TESTS) $(if $(SANITIZE),,$(KTESTS)) ## Build the command, libraries and tests
+all: $(BUILD)/llamux $(LIBS) $(TESTS) $(ALL_KTESTS) ## Build the command, libraries and tests
 
 $(BUILD)/liblx.a: $(ENGINE_OBJ) $(FP_OBJ) $(call objects,$(LX_SRC))
 $(BUILD)/libllamux.a: $(call objects,$(LIB_SRC))

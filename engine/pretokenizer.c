@@ -372,7 +372,7 @@ static bool in_set(struct ch c, u32 set)
 	case SET_PUNCT_TICK:
 		if (c.cp == '`')
 			return true;
-		/* fall through */
+		__attribute__((__fallthrough__));
 	case SET_PUNCT:
 		return (c.cls & P) || c.cp == '$' || c.cp == '+' ||
 		       in(c.cp, '<', '>') || c.cp == '^' || c.cp == '~' ||

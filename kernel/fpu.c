@@ -17,7 +17,6 @@
 #include <linux/percpu.h>
 #include <linux/timekeeping.h>
 #include <asm/fpu/api.h>
-#include <asm/processor.h>
 
 #include "compat/compat.h"
 #include "fpu.h"

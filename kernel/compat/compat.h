@@ -12,6 +12,16 @@
 #include <linux/uaccess.h>
 #include <linux/version.h>
 
+/* cpuid() moved out of <asm/processor.h>, twice. */
+#if defined(CONFIG_X86) && !defined(CONFIG_UML)
+#if __has_include(<asm/cpuid/api.h>)
+#include <asm/cpuid/api.h>
+#elif __has_include(<asm/cpuid.h>)
+#include <asm/cpuid.h>
+#endif
+#include <asm/processor.h>
+#endif
+
 /* The largest order alloc_pages() serves: MAX_ORDER was one more till 6.4. */
 #if defined(MAX_PAGE_ORDER)
 #define LLAMUX_MAX_ORDER MAX_PAGE_ORDER

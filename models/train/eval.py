@@ -145,7 +145,7 @@ def report(args, model, tok):
         "documents that were kept out of training.", "",
         "## Known facts", "",
         "Greedy answers that equal the reference letter for letter. *Known phrasing*: a question "
-        "form used in training. *Held-out phrasing*: forms such as \"What is the purpose of X?\" "
+        "form used in training. *Held-out phrasing*: forms such as \"Why would I run X?\" "
         "or \"I need to X.\" that training never used.", "",
         "| kind | facts asked | known phrasing | held-out phrasing |", "|---|---|---|---|"]
     for kind, (n, known, held) in table.items():
@@ -169,7 +169,7 @@ def main():
     parser.add_argument("gguf", type=pathlib.Path)
     parser.add_argument("--dir", type=pathlib.Path, default=cache_dir())
     parser.add_argument("--out", type=pathlib.Path, help="default: standard output")
-    parser.add_argument("--per-kind", type=int, default=100)
+    parser.add_argument("--per-kind", type=int, default=40)
     parser.add_argument("--windows", type=int, default=60)
     parser.add_argument("--ask", action="append", help="only answer this question")
     args = parser.parse_args()

@@ -90,24 +90,24 @@ ASK_COMMAND = [
     "What is {x} used for?", "What is {x} for?", "What can I do with {x}?",
     "Can you explain {x}?", "Please explain {x}.", "Hi, what does {x} do?",
     "What do I use {x} for?", "When do I use {x}?", "Do you know {x}?", "whatis {x}",
-    "Please tell me what {x} does."]
-HELD_COMMAND = ["What is the purpose of {x}?", "Could you tell me what {x} does?",
+    "Please tell me what {x} does.", "What is the purpose of {x}?"]
+HELD_COMMAND = ["Why would I run {x}?", "Could you tell me what {x} does?",
                 "I would like to know what the command {x} does."]
 ASK_THING = [
     "What is {x}?", "What is {x}?", "What is {x}?", "what is {x}", "What's {x}?", "Explain {x}.",
     "explain {x}", "Tell me about {x}.", "Describe {x}.", "{x}", "{x}?", "Can you explain {x}?",
     "Please explain {x}.", "What does {x} mean?", "Do you know {x}?", "Define {x}.",
-    "Please tell me what {x} is.", "Hi, what is {x}?"]
+    "Please tell me what {x} is.", "Hi, what is {x}?", "What is the purpose of {x}?"]
 ASK_PATH = ["What is {x} for?", "What does {x} do?", "What does {x} contain?", "What is in {x}?",
             "What is the file {x}?", "What is {x} used for?"]
-HELD_THING = ["What is the purpose of {x}?", "Could you tell me what {x} is?",
+HELD_THING = ["Give me a short explanation of {x}.", "Could you tell me what {x} is?",
               "I would like to know what {x} is."]
 ASK_CALL = [
     "What does the {k} {x} do?", "What does the {x} {k} do?", "What does {x}() do?",
     "What is the {k} {x}?", "What is {x}()?", "Explain the {k} {x}.", "{k} {x}", "{x}()",
     "What is the {x} {k}?", "what does {x}() do", "Tell me about the {k} {x}.",
-    "When do I use {x}()?", "Describe {x}()."]
-HELD_CALL = ["What is the purpose of {x}()?", "Could you tell me what {x}() does?"]
+    "When do I use {x}()?", "Describe {x}().", "What is the purpose of {x}()?"]
+HELD_CALL = ["Why would I call {x}()?", "Could you tell me what {x}() does?"]
 ASK_TASK = [
     "How do I {x}?", "How do I {x}?", "How do I {x}?", "How can I {x}?", "How can I {x}?",
     "How to {x}?", "how to {x}", "how do i {x}", "How do you {x}?", "I want to {x}.",
@@ -249,11 +249,11 @@ def hand_written(facts):
         names = [n.strip() for n in subject.split(";")]
         if kind == "say":
             more = [n.lower().rstrip("?!.") for n in names]
-            facts.add(kind, names[0], 1.5 + 0.3 * len(names), answer, names + more)
+            facts.add(kind, names[0], 3 + len(names), answer, names + more)
         elif kind == "is":
             path = names[0][0] in "/~."
             ask = fill(ASK_THING + (ASK_PATH if path else []), names)
-            facts.add(kind, names[0], 3, answer, ask, fill(HELD_THING, names[:1]))
+            facts.add(kind, names[0], 4, answer, ask, fill(HELD_THING, names[:1]))
         else:
             ask = fill(ASK_TASK, names) + [q for n in names for q in which(n)]
             facts.add(kind, names[0], 3 + len(names), answer, ask, fill(HELD_TASK, names[:1]))
@@ -276,7 +276,7 @@ def manual(facts, table):
         first = tier == "1" and package not in ("git-man", "btrfs-progs")
         names = [name, name.replace("git-", "git ", 1)] if name.startswith("git-") else [name]
         answer, task = answer_for(name, text)
-        weight = 4 if name in POPULAR else 1.5 if first else 0.7
+        weight = 4 if name in POPULAR else 1.5 if first else 0.5
         facts.add("command", name, weight, answer, fill(ASK_COMMAND, names),
                   fill(HELD_COMMAND, names[:1]))
         if first and task and name == stem and len(task) < 60:
@@ -293,13 +293,13 @@ def manual(facts, table):
             continue
         done.add((section, name))
         if section == "2" and package == "manpages-dev":
-            kind, weight = "system call", 1.0 if name == stem else 0.6
+            kind, weight = "system call", 1.0 if name == stem else 0.5
         elif section == "3" and package == "manpages-dev" and name in LIBC:
             kind, weight = "function", 0.8
         elif section in "57" and name == stem and name not in commands and \
                 not re.match(r"(EVP|systemd|perl|org\.|selabel|iso|git|user@)", name, re.I):
             answer, _ = answer_for(name, text)
-            facts.add("manual", name, 0.6, answer, fill(ASK_THING, [name]),
+            facts.add("manual", name, 0.4, answer, fill(ASK_THING, [name]),
                       fill(HELD_THING, [name]))
             continue
         else:
@@ -331,7 +331,7 @@ def packages(facts, table):
         if "metapackage" in text or "transitional" in text or len(text) > 90:
             continue
         answer, _ = answer_for(name, text)
-        facts.add("package", name, 0.8, answer,
+        facts.add("package", name, 0.7, answer,
                   fill(ASK_THING, [name]) + fill(ASK_PACKAGE, [name]), fill(HELD_THING, [name]))
 
 

@@ -2,8 +2,8 @@
 /*
  * The ioctls of /dev/llamactl for the tests of the module:
  *
- *	ctl load NAME [-d] FILE...	ctl unload NAME
- *	ctl default NAME		ctl progress NAME
+ *	ctl load NAME [-d] [-c N_CTX] FILE...	ctl unload NAME
+ *	ctl default NAME	ctl progress NAME
  *
  * Exit 0, or 1 with "ctl: COMMAND: ERROR: message".
  */
@@ -38,6 +38,10 @@ static int load(int ctl, int argc, char **argv)
 	if (i < argc && !strcmp(argv[i], "-d")) {
 		l.flags = LLAMUX_LOAD_DEFAULT;
 		i++;
+	}
+	if (i + 1 < argc && !strcmp(argv[i], "-c")) {
+		l.n_ctx = atoi(argv[i + 1]);
+		i += 2;
 	}
 	for (; i < argc && l.n_fds < LLAMUX_MAX_FILES; i++) {
 		fds[l.n_fds] = open(argv[i], O_RDONLY | O_CLOEXEC);

@@ -3,6 +3,8 @@
 #
 # Semantics of /dev/llama: see device_test.c.
 # TIMEOUT: 900
+# shellcheck disable=SC2119 # called in other ways
+# shellcheck source=tests/kernel/lib.sh
 . "$(dirname "$0")/lib.sh"
 
 module_start

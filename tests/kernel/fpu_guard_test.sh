@@ -4,6 +4,8 @@
 # User programs never see a vector register change while the module
 # generates on all CPUs, and do see it when the guard is left out.
 # TIMEOUT: 600
+# shellcheck disable=SC2119,SC2317 # called in other ways
+# shellcheck source=tests/kernel/lib.sh
 . "$(dirname "$0")/lib.sh"
 
 SECONDS_EACH=${SECONDS_EACH:-15}
@@ -21,7 +23,7 @@ guards() {
 		wait "$pid" || bad=1
 	done
 	wait
-	return $bad
+	return "$bad"
 }
 
 guard=$(program fpu_guard)

@@ -6,6 +6,8 @@
 # thread, whose sections hold nothing but a 50 us spin: the number of its
 # sections over 100 us, per time inside sections, is what is expected of any.
 # TIMEOUT: 300
+# shellcheck disable=SC2119 # called in other ways
+# shellcheck source=tests/kernel/lib.sh
 . "$(dirname "$0")/lib.sh"
 
 D=/sys/kernel/debug/llamux

@@ -3,6 +3,8 @@
 #
 # Hostile ioctls, and clients killed at random: see ioctl_fuzz.c.
 # TIMEOUT: 900
+# shellcheck disable=SC2119 # called in other ways
+# shellcheck source=tests/kernel/lib.sh
 . "$(dirname "$0")/lib.sh"
 
 module_start

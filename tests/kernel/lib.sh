@@ -76,17 +76,17 @@ test_model() {
 }
 
 # module_start [PARAMETER=VALUE]...: load the module and a model called "m".
+# Its context is short, so that answers without a limit end soon.
 module_start() {
 	CTL=$(program ctl)
 	MODEL=$(test_model) || exit 77
 	insmod "$LLAMUX_KO" "$@" || exit 1
-	"$CTL" load m "$MODEL" || exit 1
+	"$CTL" load m -c 256 "$MODEL" || exit 1
 }
 
 # wait_gone NAME: a model that drains has gone.
 wait_gone() {
-	local i
-	for i in $(seq 100); do
+	for _ in $(seq 100); do
 		grep -q "^$1 " /proc/llamux/models || return 0
 		sleep 0.1
 	done
@@ -105,9 +105,9 @@ value() {
 # generate SECONDS [CLIENTS]: clients that ask again and again, in the
 # background; wait for them with "wait".
 generate() {
-	local end=$((SECONDS + $1)) i
+	local end=$((SECONDS + $1))
 
-	for i in $(seq "${2:-1}"); do
+	for _ in $(seq "${2:-1}"); do
 		while [ $SECONDS -lt "$end" ]; do
 			exec 9<>/dev/llama
 			printf 'Once upon a time' >&9

@@ -3,6 +3,8 @@
 #
 # Models and the module come and go, also while they are used.
 # TIMEOUT: 900
+# shellcheck disable=SC2119 # called in other ways
+# shellcheck source=tests/kernel/lib.sh
 . "$(dirname "$0")/lib.sh"
 
 total() {
@@ -42,7 +44,7 @@ refused "progress: none such" "$CTL" progress n
 check "one model, as before" [ "$(value models /proc/llamux/status)" = 1 ]
 
 # A second model; the default changes under a session.
-check "a second model" "$CTL" load second "$TMP/model"
+check "a second model" "$CTL" load second -c 256 "$TMP/model"
 check "writers may come again" sh -c ": >>'$TMP/model'"
 exec 3<>/dev/llama
 printf 'Once upon a time' >&3
@@ -85,8 +87,8 @@ check "clean afterwards" \
 # Again and again; rmmod with models loaded and a prompt half read.
 ok=1
 for _ in $(seq 5); do
-	insmod "$LLAMUX_KO" && "$CTL" load a "$MODEL" &&
-		"$CTL" load b "$MODEL" || ok=
+	insmod "$LLAMUX_KO" && "$CTL" load a -c 256 "$MODEL" &&
+		"$CTL" load b -c 256 "$MODEL" || ok=
 	echo "Once upon a time" >/proc/llamux/prompt
 	head -c 5 /proc/llamux/prompt >/dev/null
 	rmmod llamux || ok=
@@ -98,7 +100,7 @@ module_start
 generate 8 3
 ok=1
 for i in $(seq 10); do
-	"$CTL" load "x$i" -d "$MODEL" && "$CTL" default m || ok=
+	"$CTL" load "x$i" -d -c 256 "$MODEL" && "$CTL" default m || ok=
 	sleep 0.2
 	"$CTL" default "x$i" && sleep 0.2 && "$CTL" default m || ok=
 	"$CTL" unload "x$i" || ok=

@@ -3,6 +3,8 @@
 #
 # The device as shells and scripts use it.
 # TIMEOUT: 900
+# shellcheck disable=SC2119 # called in other ways
+# shellcheck source=tests/kernel/lib.sh
 . "$(dirname "$0")/lib.sh"
 
 PROMPT='Once upon a time'

@@ -11,9 +11,13 @@
  * the turn and fails with EAGAIN while there is no text. A write in mid-turn
  * fails with EBUSY. close(2) cancels.
  *
+ * The last newline written by write(2) before a turn is dropped (it is
+ * echo's), unless LLAMUX_RAW is set; LLAMUX_IOC_WRITE takes text as it is.
+ *
+ * Errors of open: EAGAIN more sessions than the module's max_sessions.
  * Errors of read and write: ENODEV no model, EMSGSIZE prompt beyond the
- * context, ENOMEM, EAGAIN too many sessions, EBUSY, EIO the model was
- * taken away or computation failed, ERESTARTSYS/EINTR a signal.
+ * context, ENOMEM, EAGAIN no text yet (O_NONBLOCK), EBUSY, EIO the
+ * computation failed, ERESTARTSYS/EINTR a signal.
  *
  * Every ioctl structure may grow at its end: the size in the command number
  * tells the kernel which the caller knows; fields the kernel does not know
