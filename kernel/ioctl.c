@@ -204,7 +204,7 @@ static int detokenize(struct llamux_session *s, struct llamux_detokenize *io,
 		      const s32 *ids, char *buf, size_t size)
 {
 	const struct lx_vocab *v = lx_model_vocab(s->model->lx);
-	struct lx_detok d = { .strip = !strncmp(lx_vocab_kind(v), "spm", 3) };
+	struct lx_detok d = { .strip = lx_vocab_adds_space(v) };
 	char __user *out = u64_to_user_ptr(io->text);
 	u64 done = 0;
 	size_t n;

@@ -82,13 +82,16 @@ static u64 best_of_all(const struct lx_op *op, u32 slot)
 	return best;
 }
 
-/* Put the @k largest of v[n] first (in any order): Hoare's quickselect. */
+/*
+ * Put the @k largest of v[n] first (in any order): Hoare's quickselect. The
+ * pivot is never the last element, so both parts shrink.
+ */
 static void select_top(u64 *v, u32 n, u32 k)
 {
 	u32 lo = 0, hi = n;
 
 	while (hi - lo > 1 && k > lo && k < hi) {
-		u64 pivot = v[lo + (hi - lo) / 2];
+		u64 pivot = v[lo + (hi - 1 - lo) / 2];
 		u32 i = lo, j = hi - 1;
 
 		for (;;) {
