@@ -12,10 +12,6 @@ CTL=$(program ctl)
 MODEL=$(test_model) || exit 77
 N=48
 
-ask() {
-	"$LLAMUX" "$@" ask --raw -n $N
-}
-
 # options NUMBER: how an answer is sampled
 options() {
 	case $1 in

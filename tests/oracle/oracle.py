@@ -139,11 +139,11 @@ def one_case(model, case, simd, ref):
     rms = math.sqrt(math.fsum(t * t for t in truth) / len(truth))
     worst = max(abs(a - b) for a, b in zip(x, truth))
     limit = 8 * math.sqrt(max(ref[case], SINGLE.get(kind, 0))) * rms
-    agree = top1(x, truth, int(field(base + ".txt", "n_vocab")[0]))
+    n = int(field(base + ".txt", "n_vocab")[0])
     check(e <= bound and worst <= limit,
           f"{case} {simd}: nmse {e:.3e} (bound {bound:.3e}) "
-          f"max {worst:.4f} (bound {limit:.4f}) top1 {agree:.3f} "
-          f"kl {kl(x, truth, len(truth) // max(1, len(truth) // int(field(base + '.txt', 'n_vocab')[0]))):.2e}")
+          f"max {worst:.4f} (bound {limit:.4f}) top1 {top1(x, truth, n):.3f} "
+          f"kl {kl(x, truth, n):.2e}")
     return e
 
 
