@@ -52,7 +52,8 @@ static void test_recognise(void)
 		  "{{- '[AVAILABLE_TOOLS] [' }}{{- '[INST] ' + message['content'] + '[/INST]' }}",
 		  LX_CHAT_MISTRAL_V3);
 	recognise("mistral v3 tekken",
-		  "{{- \"[AVAILABLE_TOOLS][\" }}{{- \"[INST]\" + message[\"content\"] + \"[/INST]\" }}",
+		  "{{- \"[AVAILABLE_TOOLS][\" }}{{- \"[INST]\""
+		  " + message[\"content\"] + \"[/INST]\" }}",
 		  LX_CHAT_MISTRAL_V3_TEKKEN);
 	recognise("mistral v7",
 		  "{{- \"[SYSTEM_PROMPT] \" + system_message + \"[/SYSTEM_PROMPT]\" }}{{- \"[INST] \" + message[\"content\"] + \"[/INST]\" }}",
