@@ -14,8 +14,10 @@ ASK_WEIGHT = 0.15        # loss on a question, relative to an answer
 
 
 class Tokenizer:
-    def __init__(self, folder):
-        self.spm = sentencepiece.SentencePieceProcessor(model_file=str(folder / "spm.model"))
+    """The chat format over anything that encodes and decodes like SentencePiece."""
+
+    def __init__(self, spm):
+        self.spm = spm
         self.size = self.spm.vocab_size()
         self.newline = self.spm.encode("\n")
 
@@ -28,6 +30,10 @@ class Tokenizer:
 
     def answer(self, text):
         return [*self.spm.encode(text), END]
+
+
+def tokenizer_of(folder):
+    return Tokenizer(sentencepiece.SentencePieceProcessor(model_file=str(folder / "spm.model")))
 
 
 def held_out(index):

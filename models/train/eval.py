@@ -34,9 +34,8 @@ UNKNOWN = ("zorbling mufotan kipradex wuntle /etc/snarvik bloptar quendafs dratu
            "parvex").split()
 
 
-def load(path):
+def load(file):
     """The model of a GGUF file in float32, as model.py has it."""
-    file = gguf.Reader(path)
     m, t = file.metadata, file.tensors
     s = Shape(n_vocab=m["llama.vocab_size"], n_ctx=m["llama.context_length"],
               dim=m["llama.embedding_length"], n_layer=m["llama.block_count"],
@@ -65,7 +64,7 @@ def bits_per_byte(model, tok, texts, windows):
     """Mean over windows of up to 512 tokens from the start of held-out documents."""
     nats = size = 0
     for text in texts[:windows]:
-        ids = [BOS, *tok.spm.encode(text)][:model.s.n_ctx]
+        ids = [BOS, *tok.spm.encode(text[:4000])][:model.s.n_ctx]
         logits = model(torch.tensor([ids[:-1]]))
         nats += F.cross_entropy(logits[0], torch.tensor(ids[1:]), reduction="sum").item()
         size += len(tok.spm.decode(ids[1:]).encode())
@@ -174,7 +173,8 @@ def main():
     parser.add_argument("--ask", action="append", help="only answer this question")
     args = parser.parse_args()
     torch.set_num_threads(1)
-    model, tok = load(args.gguf), Tokenizer(args.dir)
+    file = gguf.Reader(args.gguf)
+    model, tok = load(file), Tokenizer(gguf.Vocabulary(file.metadata))
     if args.ask:
         print("\n".join(ask(model, tok, args.ask)))
         return

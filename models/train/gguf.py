@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
 """Just enough of GGUF v3: scalars, strings, arrays; F32 and Q8_0 tensors."""
 
+import heapq
 import struct
 
 import numpy as np
@@ -102,3 +103,56 @@ class Reader:
             return np.frombuffer(self.raw, "<f4", n, at).reshape(shape)
         blocks = np.frombuffer(self.raw, BLOCK, n // 32, at)
         return (blocks["d"].astype(np.float32)[:, None] * blocks["q"]).reshape(shape)
+
+
+class Vocabulary:
+    """SentencePiece BPE as the file describes it: join the neighbours of the best score."""
+
+    def __init__(self, metadata):
+        self.pieces = metadata["tokenizer.ggml.tokens"]
+        self.scores = metadata["tokenizer.ggml.scores"]
+        self.kinds = metadata["tokenizer.ggml.token_type"]
+        self.ids = {p: i for i, p in enumerate(self.pieces) if self.kinds[i] == 1}
+        self.bytes = {int(p[3:5], 16): i for i, p in enumerate(self.pieces) if self.kinds[i] == 6}
+
+    def vocab_size(self):
+        return len(self.pieces)
+
+    def encode(self, text):
+        part = list(text.replace(" ", "\u2581"))
+        after = list(range(1, len(part) + 1))
+        before = list(range(-1, len(part) - 1))
+        heap = []
+
+        def offer(left):
+            right = after[left] if left >= 0 else len(part)
+            if right < len(part):
+                found = self.ids.get(part[left] + part[right])
+                if found is not None:
+                    heapq.heappush(heap, (-self.scores[found], left, right, self.pieces[found]))
+
+        for i in range(len(part) - 1):
+            offer(i)
+        while heap:
+            _, left, right, joined = heapq.heappop(heap)
+            if part[left] is None or part[right] is None or part[left] + part[right] != joined:
+                continue
+            part[left], part[right] = joined, None
+            after[left] = after[right]
+            if after[left] < len(part):
+                before[after[left]] = left
+            offer(before[left])
+            offer(left)
+        out = []
+        for p in part:
+            if p in self.ids:
+                out.append(self.ids[p])
+            elif p is not None:
+                out += [self.bytes[b] for b in p.replace("\u2581", " ").encode()]
+        return out
+
+    def decode(self, ids):
+        raw = b"".join(bytes([int(self.pieces[i][3:5], 16)]) if self.kinds[i] == 6 else
+                       self.pieces[i].replace("\u2581", " ").encode() if self.kinds[i] == 1 else b""
+                       for i in ids)
+        return raw.decode("utf-8", "replace")

@@ -19,7 +19,7 @@ import torch.multiprocessing as mp
 import torch.nn.functional as F
 
 from corpus import cache_dir
-from data import Conversations, Text, Tokenizer, batch, rng_for
+from data import Conversations, Text, batch, rng_for, tokenizer_of
 from model import Llama, Shape
 
 MICRO = 2048             # tokens of one forward and backward pass
@@ -97,7 +97,7 @@ def worker(rank, n, args, shape, flat, grad, stats, barrier):
             if rank == 0 and not args.resume:
                 shared.copy_(p)
             p.data = shared
-    tok, rng = Tokenizer(args.dir), rng_for(args.seed, rank)
+    tok, rng = tokenizer_of(args.dir), rng_for(args.seed, rank)
     text, talk = Text(tok, args.dir, rng), Conversations(tok, args.dir, rng)
     opt = Optimizer(params, rank, n, args)
     mine, total = views(grad[rank], params), torch.zeros_like(grad[0])
@@ -160,7 +160,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--dir", type=pathlib.Path, default=cache_dir())
     parser.add_argument("--out", type=pathlib.Path, default=None)
-    parser.add_argument("--steps", type=int, default=2400)
+    parser.add_argument("--steps", type=int, default=2860)
     parser.add_argument("--minutes", type=float, default=1e9, help="stop after this time at most")
     parser.add_argument("--batch", type=int, default=4096, help="tokens of one step")
     parser.add_argument("--lr", type=float, default=0.02)
@@ -180,7 +180,7 @@ def main():
     args = parser.parse_args()
     args.out = args.out or args.dir / "model.pt"
     torch.set_num_threads(1)
-    shape = Shape(n_vocab=Tokenizer(args.dir).size, n_ctx=args.n_ctx, dim=args.dim,
+    shape = Shape(n_vocab=tokenizer_of(args.dir).size, n_ctx=args.n_ctx, dim=args.dim,
                   n_layer=args.n_layer, n_head=args.n_head, n_head_kv=args.n_head_kv,
                   n_ff=args.n_ff)
     model = Llama(shape)
