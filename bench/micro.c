@@ -104,7 +104,7 @@ static double measure(const struct lx_ops *ops, const struct rig *r, u32 type,
 	op.mm.slots = 64;
 	op.mm.slot_tiles = 1;
 	op.mm.strip_tiles = tiles = (m.n_strips + 7) / 8;
-	for (int i = 0; i < 3; i++) {
+	for (int i = 0; i < 12; i++) {
 		double t = now(), speed;
 
 		for (u32 k = 0; k < tiles; k++)

@@ -199,6 +199,17 @@ int lx_engine_run(struct lx_engine *e)
 	return e->host->ops->run(e->host, &e->job);
 }
 
+u32 lx_session_step_tokens(const struct lx_session *s, u32 *of)
+{
+	const struct lx_engine *e = s->e;
+
+	*of = e->n_tokens;
+	for (u32 i = 0; s->in_batch && i < e->n_entries; i++)
+		if (e->entries[i].s == s)
+			return e->entries[i].n;
+	return 0;
+}
+
 static void commit_entry(struct lx_engine *e, const struct lx_entry *en)
 {
 	struct lx_session *s = en->s;

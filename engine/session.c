@@ -262,7 +262,8 @@ static int tokenize(struct lx_session *s, const struct lx_rendered *r,
 	const struct lx_vocab *v = s->e->model->vocab;
 	u32 flags = s->n_tokens ? LX_TOK_CONTINUE : LX_TOK_BOS;
 	u32 room = s->e->n_ctx - s->n_tokens;
-	u32 max = (u32)lx_min((u64)room, (u64)r->len + 2);
+	/* A byte gives one token; as bytes of a space that is none, three. */
+	u32 max = (u32)lx_min((u64)room, 4 * (u64)r->len + 8);
 	s64 n;
 
 	if (lx_session_grow_tokens(s, s->n_tokens + max))
@@ -271,7 +272,7 @@ static int tokenize(struct lx_session *s, const struct lx_rendered *r,
 			      s->tokens + s->n_tokens, max);
 	if (n < 0)
 		return lx_fail(err, (int)n, "the prompt could not be tokenized");
-	if (n >= (s64)room)
+	if (n >= (s64)room || n > (s64)max)
 		return lx_fail(err, -LX_EMSGSIZE,
 			       "the prompt has %lld tokens, %u of the context of %u are free",
 			       n, room, s->e->n_ctx);

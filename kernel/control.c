@@ -5,6 +5,7 @@
 #include <linux/llamux.h>
 #include <linux/miscdevice.h>
 #include <linux/module.h>
+#include <linux/nospec.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
@@ -106,10 +107,10 @@ static const struct command *command_find(unsigned int cmd)
 {
 	unsigned int i = _IOC_NR(cmd) - FIRST_NR;
 
-	if (_IOC_TYPE(cmd) != LLAMUX_IOC_MAGIC || i >= ARRAY_SIZE(commands) ||
-	    _IOC_DIR(cmd) != _IOC_DIR(commands[i].cmd))
+	if (_IOC_TYPE(cmd) != LLAMUX_IOC_MAGIC || i >= ARRAY_SIZE(commands))
 		return NULL;
-	return &commands[i];
+	i = array_index_nospec(i, ARRAY_SIZE(commands));
+	return _IOC_DIR(cmd) == _IOC_DIR(commands[i].cmd) ? &commands[i] : NULL;
 }
 
 static long control_ioctl(struct file *file, unsigned int cmd,

@@ -57,21 +57,24 @@ static void device_show_fdinfo(struct seq_file *m, struct file *file)
 {
 	struct llamux_session *s = file->private_data;
 	struct lx_session_stats st;
+	u64 cpu_ns;
 
 	seq_printf(m, "llamux-session:\t%llu\n", s->id);
-	if (!mutex_trylock(&s->lock))
+	if (!llamux_session_trylock(s))
 		return;
 	if (s->model) {
 		mutex_lock(&s->model->lock);
 		lx_session_stats(s->lx, &st);
+		cpu_ns = s->cpu_ns;
 		mutex_unlock(&s->model->lock);
 		seq_printf(m, "llamux-model:\t%s\n", s->model->name);
 		seq_printf(m, "llamux-past:\t%u\n", st.n_past);
 		seq_printf(m, "llamux-prompt-tokens:\t%llu\n", st.total_prompt);
 		seq_printf(m, "llamux-answer-tokens:\t%llu\n", st.total_gen);
 		seq_printf(m, "llamux-kv-bytes:\t%llu\n", st.kv_bytes);
+		seq_printf(m, "llamux-cpu-ns:\t%llu\n", cpu_ns);
 	}
-	mutex_unlock(&s->lock);
+	llamux_session_unlock(s);
 }
 #endif
 

@@ -19,7 +19,7 @@ static int outcome(struct llamux_session *s)
 	lx_session_end_turn(s->lx);
 	if (st.finish == LX_FINISH_ERROR)
 		return st.error ?: -EIO;
-	return st.finish == LX_FINISH_CANCELLED ? -EINTR : 1;
+	return st.finish == LX_FINISH_CANCELLED ? -ECANCELED : 1;
 }
 
 int llamux_session_eval(struct llamux_session *s, const s32 *ids, u32 n,
@@ -33,8 +33,10 @@ int llamux_session_eval(struct llamux_session *s, const s32 *ids, u32 n,
 	mutex_lock(&m->lock);
 	ret = s->out_at < s->out_end ? -EBUSY :
 				       lx_session_eval(s->lx, ids, n, out);
-	if (!ret)
-		s->written = true;
+	if (!ret) {
+		s->turn = true;
+		smp_store_release(&s->written, true);
+	}
 	mutex_unlock(&m->lock);
 	if (ret)
 		return ret;
@@ -55,7 +57,8 @@ int llamux_session_eval(struct llamux_session *s, const s32 *ids, u32 n,
 			llamux_session_cancel(s);
 		}
 	}
-	if (interrupted && ret == -EINTR)
-		return -ERESTARTSYS;
+	/* Not to be restarted: the tokens would be appended once more. */
+	if (interrupted && ret == -ECANCELED)
+		return -EINTR;
 	return ret < 0 ? ret : 0;
 }

@@ -3,7 +3,8 @@
  * Floating-point sections: the only file that brackets the vector unit. The
  * kernel cannot preempt inside the bracket, so it is short: tiles are run
  * while the next one is expected to fit and nobody wants the CPU. Dedicated
- * kthreads only, never a caller's context.
+ * kthreads only, never a caller's context. No lock is taken inside either
+ * (PREEMPT_RT's sleep): whoever is to be woken is woken afterwards.
  *
  * A section's length is taken inside the bracket, from its first instruction
  * to its last; the bracket itself costs some 100 ns more.
@@ -20,6 +21,7 @@
 
 #include "compat/compat.h"
 #include "fpu.h"
+#include "trace.h"
 
 static bool unsafe_no_fpu_guard;
 module_param(unsafe_no_fpu_guard, bool, 0400);
@@ -105,6 +107,7 @@ enum lx_claim llamux_fpu_section(struct lx_job *job, u32 worker,
 	u64 tile, start, before, now;
 	enum lx_claim claim;
 	u32 saved, n = 0;
+	bool wake;
 
 	if (WARN_ON_ONCE(!(current->flags & PF_KTHREAD)))
 		return LX_JOB_DONE;
@@ -117,20 +120,24 @@ enum lx_claim llamux_fpu_section(struct lx_job *job, u32 worker,
 	now = start;
 	do {
 		before = now;
-		if (lx_job_tile(job, tile, worker) && wq_has_sleeper(waiters))
-			wake_up_all(waiters);
+		wake = lx_job_tile(job, tile, worker) &&
+		       wq_has_sleeper(waiters);
 		n++;
 		now = ktime_get_ns();
 		pace_note(pace, now - before);
-		if (n == fpu_tiles || llamux_cpu_wanted() ||
+		if (wake || n == fpu_tiles || llamux_cpu_wanted() ||
 		    now - start + pace->tile_ns > LLAMUX_FPU_SECTION_NS)
 			break;
 		claim = lx_job_claim(job, &tile);
 	} while (claim == LX_JOB_TILE);
 	guard_end(saved);
+	if (wake)
+		wake_up_all(waiters);
 
 	pace->tile_ns -= pace->tile_ns / 64;
+	pace->spent_ns += now - start;
 	llamux_hist_add(llamux_fpu_sections, now - start, n);
+	trace_section(worker, now - start, n);
 	return claim;
 }
 

@@ -14,6 +14,7 @@
 /* A worker's memory of how long its tiles take. */
 struct llamux_fpu_pace {
 	u64 tile_ns;	/* longest of late */
+	u64 spent_ns;	/* in sections */
 };
 
 int llamux_fpu_init(void);

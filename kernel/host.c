@@ -53,7 +53,7 @@ static int host_run(struct lx_host *h, struct lx_job *job)
 		lx_job_cancel(job);
 	spin_unlock(&m->job_lock);
 
-	err = llamux_worker_run(job, &m->pace);
+	err = llamux_worker_run(job, &m->pace, &m->job_ns);
 
 	spin_lock(&m->job_lock);
 	m->job = NULL;

@@ -6,6 +6,7 @@
  */
 #include <linux/llamux.h>
 #include <linux/mm.h>
+#include <linux/nospec.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
@@ -147,21 +148,28 @@ static int do_write(struct llamux_session *s, void *arg)
 	return err;
 }
 
-/* The vocabulary is immutable: no lock of the model is held. */
+/*
+ * The vocabulary is immutable: no lock of the model is held. Text gives a
+ * token a byte or less, except with vocabularies that have no space.
+ */
 static int tokenize(struct llamux_session *s, struct llamux_tokenize *io,
 		    const char *text)
 {
-	/* Text gives at most a token a byte, and a few around it. */
-	u32 room = min(io->n_ids, io->len + 16);
-	s32 *ids;
+	const struct lx_vocab *v = lx_model_vocab(s->model->lx);
+	u32 room, want = io->len + 16;
+	s32 *ids = NULL;
 	s64 n;
 
-	ids = kvmalloc_array(room ?: 1, sizeof(*ids),
-			     GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
-	if (!ids)
-		return -ENOMEM;
-	n = lx_tokenize(lx_model_vocab(s->model->lx), text, io->len, io->flags,
-			ids, room);
+	do {
+		kvfree(ids);
+		room = min(io->n_ids, want);
+		ids = kvmalloc_array(room ?: 1, sizeof(*ids),
+				     GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
+		if (!ids)
+			return -ENOMEM;
+		n = lx_tokenize(v, text, io->len, io->flags, ids, room);
+		want = n;
+	} while (n > room && room < io->n_ids);
 	if (n >= 0) {
 		room = min_t(s64, room, n);
 		if (copy_to_user(u64_to_user_ptr(io->ids), ids,
@@ -259,7 +267,7 @@ static int do_detokenize(struct llamux_session *s, void *arg)
 			goto out;
 	err = -ENOMEM;
 	size = 3 * ((size_t)lx_vocab_max_piece(v) + 4);
-	buf = kvmalloc(size, GFP_KERNEL_ACCOUNT);
+	buf = kvmalloc(size, GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
 	if (!buf)
 		goto out;
 	err = detokenize(s, io, ids, buf, size);
@@ -314,7 +322,8 @@ static int do_tokens(struct llamux_session *s, void *arg)
 	mutex_lock(&s->model->lock);
 	room = min(io->n, lx_session_tokens(s->lx, NULL, 0));
 	mutex_unlock(&s->model->lock);
-	ids = kvmalloc_array(room ?: 1, sizeof(*ids), GFP_KERNEL_ACCOUNT);
+	ids = kvmalloc_array(room ?: 1, sizeof(*ids),
+			     GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
 	if (!ids)
 		return -ENOMEM;
 	mutex_lock(&s->model->lock);
@@ -328,6 +337,7 @@ static int do_tokens(struct llamux_session *s, void *arg)
 	return err;
 }
 
+/* Without the session's lock. */
 static int do_cancel(struct llamux_session *s, void *arg)
 {
 	llamux_session_cancel(s);
@@ -357,9 +367,9 @@ static int do_eval(struct llamux_session *s, void *arg)
 	ids = copy_in(in->ids, in->n_ids * sizeof(*ids));
 	if (IS_ERR(ids))
 		return PTR_ERR(ids);
-	size = lx_model_info(s->model->lx)->n_vocab * sizeof(u32);
+	size = (size_t)lx_model_info(s->model->lx)->n_vocab * sizeof(u32);
 	if (in->logits) {
-		out = kvmalloc(size, GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
+		out = kvzalloc(size, GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
 		err = out ? 0 : -ENOMEM;
 	}
 	if (!err)
@@ -416,7 +426,7 @@ static const struct command *command_find(unsigned int cmd)
 	if (_IOC_TYPE(cmd) != LLAMUX_IOC_MAGIC ||
 	    _IOC_NR(cmd) >= ARRAY_SIZE(commands))
 		return NULL;
-	c = &commands[_IOC_NR(cmd)];
+	c = &commands[array_index_nospec(_IOC_NR(cmd), ARRAY_SIZE(commands))];
 	if (!c->run || _IOC_DIR(cmd) != _IOC_DIR(c->cmd))
 		return NULL;
 	return c;
@@ -446,10 +456,13 @@ long llamux_ioctl(struct llamux_session *s, unsigned int cmd,
 		if (err)
 			return err;
 	}
-	if (mutex_lock_interruptible(&s->lock))
-		return -ERESTARTSYS;
+	if (c->run == do_cancel)
+		return do_cancel(s, &arg);
+	err = llamux_session_lock(s);
+	if (err)
+		return err;
 	err = c->run(s, &arg);
-	mutex_unlock(&s->lock);
+	llamux_session_unlock(s);
 	if (gives_output(c, err) &&
 	    llamux_copy_to_user(uarg, usize, &arg, ksize))
 		return -EFAULT;

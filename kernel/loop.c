@@ -7,10 +7,12 @@
 #include <linux/freezer.h>
 #include <linux/kthread.h>
 #include <linux/sched.h>
+#include <linux/timekeeping.h>
 
 #include "loop.h"
 #include "model.h"
 #include "session.h"
+#include "trace.h"
 
 static int check_fits(struct llamux_model *m, const struct lx_model_params *mp)
 {
@@ -54,6 +56,7 @@ static int load(struct llamux_model *m)
 /* One pass; true when there may be more to do at once. */
 static bool step(struct llamux_model *m)
 {
+	u64 start;
 	int n;
 
 	mutex_lock(&m->lock);
@@ -66,9 +69,12 @@ static bool step(struct llamux_model *m)
 		return false;
 
 	/* What went wrong is told to the sessions by commit. */
+	start = ktime_get_ns();
 	lx_engine_run(m->engine);
+	trace_step(m->name, n, ktime_get_ns() - start, m->job_ns);
 
 	mutex_lock(&m->lock);
+	llamux_session_account(m, m->job_ns);
 	lx_engine_commit(m->engine);
 	llamux_session_reap(m);
 	llamux_session_notify(m);

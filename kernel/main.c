@@ -10,6 +10,8 @@
 #include "device.h"
 #include "fpu.h"
 #include "model.h"
+#include "oom.h"
+#include "owner.h"
 #include "procfs.h"
 #include "worker.h"
 
@@ -31,20 +33,26 @@ static int __init llamux_init(void)
 	err = llamux_procfs_init();
 	if (err)
 		goto err_procfs;
-	err = llamux_device_init();
+	err = llamux_oom_init();
 	if (err)
-		goto err_device;
+		goto err_oom;
 	err = llamux_control_init();
 	if (err)
 		goto err_control;
+	/* The last that may fail: it can be open as soon as it is there. */
+	err = llamux_device_init();
+	if (err)
+		goto err_device;
 	llamux_debugfs_init();
 	pr_info("version %s, simd=%s, %u threads\n", VERSION,
 		llamux_model_simd(), llamux_worker_count());
 	return 0;
 
-err_control:
-	llamux_device_exit();
 err_device:
+	llamux_control_exit();
+err_control:
+	llamux_oom_exit();
+err_oom:
 	llamux_procfs_exit();
 err_procfs:
 	llamux_model_exit();
@@ -58,10 +66,12 @@ err_worker:
 static void __exit llamux_exit(void)
 {
 	llamux_debugfs_exit();
-	llamux_control_exit();
 	llamux_device_exit();
+	llamux_control_exit();
+	llamux_oom_exit();
 	llamux_procfs_exit();
 	llamux_model_exit();
+	llamux_owner_exit();
 	llamux_worker_exit();
 	llamux_fpu_exit();
 }

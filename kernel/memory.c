@@ -18,6 +18,19 @@
 
 enum source { FROM_PAGES, FROM_EXACT, FROM_VMALLOC };
 
+static atomic64_t held[LX_MEM_KINDS];
+
+static void account(struct llamux_memory *m, enum lx_mem kind, s64 bytes)
+{
+	atomic64_add(bytes, &m->used[kind]);
+	atomic64_add(bytes, &held[kind]);
+}
+
+u64 llamux_memory_held(enum lx_mem kind)
+{
+	return atomic64_read(&held[kind]);
+}
+
 u64 llamux_memory_used(const struct llamux_memory *m, enum lx_mem kind)
 {
 	return atomic64_read(&m->used[kind]);
@@ -52,7 +65,7 @@ void *llamux_memory_alloc(struct llamux_memory *m, size_t size,
 		return NULL;
 	p = kvmalloc(slab_size(size), GFP_KERNEL_ACCOUNT | MODEST);
 	if (p)
-		atomic64_add(size, &m->used[kind]);
+		account(m, kind, size);
 	return p;
 }
 
@@ -62,7 +75,7 @@ void llamux_memory_free(struct llamux_memory *m, void *p, size_t size,
 	if (!p)
 		return;
 	kvfree(p);
-	atomic64_sub(size, &m->used[kind]);
+	account(m, kind, -(s64)size);
 }
 
 /* One piece of the direct map. The tail of an odd size is given back. */
@@ -103,7 +116,7 @@ int llamux_block_alloc(struct llamux_memory *m, struct lx_block *b,
 		b->addr = virtual_alloc(b, bytes);
 	if (!b->addr)
 		return -ENOMEM;
-	atomic64_add(bytes, &m->used[kind]);
+	account(m, kind, bytes);
 	return 0;
 }
 
@@ -125,5 +138,5 @@ void llamux_block_free(struct llamux_memory *m, struct lx_block *b,
 		vfree(b->addr);
 	}
 	b->addr = NULL;
-	atomic64_sub(bytes, &m->used[kind]);
+	account(m, kind, -(s64)bytes);
 }

@@ -23,6 +23,8 @@ void llamux_block_free(struct llamux_memory *m, struct lx_block *b,
 		       enum lx_mem kind);
 
 u64 llamux_memory_used(const struct llamux_memory *m, enum lx_mem kind);
+/* By all models; no locks. */
+u64 llamux_memory_held(enum lx_mem kind);
 /* Bytes that can be taken without driving the machine out of memory. */
 u64 llamux_memory_available(void);
 

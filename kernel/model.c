@@ -89,15 +89,22 @@ static void model_free(struct llamux_model *m)
 	kvfree(m);
 }
 
+/* All work is to end. */
+static void model_stop(struct llamux_model *m)
+{
+	spin_lock(&m->job_lock);
+	WRITE_ONCE(m->cancel, true);
+	if (m->job)
+		lx_job_cancel(m->job);
+	spin_unlock(&m->job_lock);
+}
+
 static void put_work(struct work_struct *w)
 {
 	struct llamux_model *m = container_of(w, struct llamux_model, put_work);
 
 	if (m->thread) {
-		spin_lock(&m->job_lock);
-		WRITE_ONCE(m->cancel, true);
-		spin_unlock(&m->job_lock);
-		llamux_model_cancel_job(m);
+		model_stop(m);
 		kthread_stop(m->thread);
 		put_task_struct(m->thread);
 	}
@@ -175,14 +182,6 @@ void llamux_model_kick(struct llamux_model *m)
 	wake_up(&m->wake);
 }
 
-void llamux_model_cancel_job(struct llamux_model *m)
-{
-	spin_lock(&m->job_lock);
-	if (m->job)
-		lx_job_cancel(m->job);
-	spin_unlock(&m->job_lock);
-}
-
 /* ---- load ---- */
 
 static struct llamux_model *model_new(const struct llamux_load *load)
@@ -242,7 +241,11 @@ static void model_ready(struct llamux_model *m, bool make_default)
 	mutex_unlock(&models_lock);
 }
 
-/* Start the thread and wait for it to load; a fatal signal ends the load. */
+/*
+ * Start the thread and wait for it to load; a fatal signal ends the load. The
+ * thread may take a while to notice: it is not waited for, since the file it
+ * reads may be served (FUSE) by the very process that was killed.
+ */
 static int model_start(struct llamux_model *m)
 {
 	struct task_struct *t;
@@ -254,12 +257,9 @@ static int model_start(struct llamux_model *m)
 	m->thread = t;
 	llamux_worker_adopt(t);
 	wake_up_process(t);
-	if (wait_for_completion_killable(&m->loaded)) {
-		spin_lock(&m->job_lock);
-		WRITE_ONCE(m->cancel, true);
-		spin_unlock(&m->job_lock);
-		llamux_model_cancel_job(m);
-		wait_for_completion(&m->loaded);
+	if (wait_for_completion_state(&m->loaded,
+				      TASK_KILLABLE | TASK_FREEZABLE)) {
+		model_stop(m);
 		return -EINTR;
 	}
 	return m->result;
@@ -304,9 +304,11 @@ int llamux_model_load(const struct llamux_load *load, struct lx_error *error)
 		goto err_free;
 	err = model_start(m);
 	if (err) {
-		*error = m->error;
+		if (err != -EINTR)
+			*error = m->error;
 		model_unlist(m, LLAMUX_MODEL_FAILED);
-		flush_workqueue(put_queue);
+		if (err != -EINTR)
+			flush_workqueue(put_queue);
 		return err;
 	}
 	log_loaded(m, ktime_get_ns() - start);

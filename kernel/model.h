@@ -61,6 +61,7 @@ struct llamux_model {
 
 	spinlock_t job_lock;
 	struct lx_job *job;		/* being run */
+	u64 job_ns;			/* of workers, for the last one */
 	bool cancel;			/* loading or all work is to end */
 };
 
@@ -89,8 +90,6 @@ const char *llamux_model_state_name(const struct llamux_model *m);
 
 /* Something became runnable, or is to be closed. */
 void llamux_model_kick(struct llamux_model *m);
-/* Skip the rest of the job that is being run, if any. */
-void llamux_model_cancel_job(struct llamux_model *m);
 
 /* The "simd" parameter: NULL or a name. What it comes to on this CPU. */
 const char *llamux_model_simd(void);

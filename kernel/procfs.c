@@ -11,11 +11,11 @@
  * sessions	a table, a line per session that is bound to a model. Only
  *		root (CAP_SYS_ADMIN) sees those of others.
  * stats	"key: value" lines: counters since the module was loaded (of
- *		models: those alive), lengths of floating-point sections in us.
+ *		models: those alive), lengths of floating-point sections in us,
+ *		workers' time for all users and for each of them (only root
+ *		sees those of others).
  * prompt	see prompt.c
  */
-#include <linux/capability.h>
-#include <linux/cred.h>
 #include <linux/math64.h>
 #include <linux/module.h>
 #include <linux/proc_fs.h>
@@ -24,6 +24,7 @@
 
 #include "fpu.h"
 #include "model.h"
+#include "owner.h"
 #include "procfs.h"
 #include "prompt.h"
 #include "session.h"
@@ -160,12 +161,6 @@ static int models_show(struct seq_file *m, void *v)
 
 /* ---- sessions ---- */
 
-static bool may_see(const struct seq_file *m, const struct llamux_session *s)
-{
-	return uid_eq(s->uid, m->file->f_cred->euid) ||
-	       file_ns_capable(m->file, &init_user_ns, CAP_SYS_ADMIN);
-}
-
 static void session_show(struct seq_file *m, const struct llamux_model *model,
 			 const struct llamux_session *s)
 {
@@ -175,10 +170,10 @@ static void session_show(struct seq_file *m, const struct llamux_model *model,
 	struct lx_session_stats st;
 
 	lx_session_stats(s->lx, &st);
-	seq_printf(m, "%llu %u %d %s %s %u %llu %llu %llu\n", s->id,
-		   from_kuid_munged(seq_user_ns(m), s->uid), s->pid,
+	seq_printf(m, "%llu %u %d %s %s %u %llu %llu %llu %llu\n", s->id,
+		   from_kuid_munged(seq_user_ns(m), s->owner->uid), s->pid,
 		   model->name, states[st.state & 3], st.n_past,
-		   st.total_prompt, st.total_gen, st.kv_bytes);
+		   st.total_prompt, st.total_gen, st.kv_bytes, s->cpu_ns);
 }
 
 static int sessions_show(struct seq_file *m, void *v)
@@ -186,11 +181,11 @@ static int sessions_show(struct seq_file *m, void *v)
 	struct llamux_model *model = NULL;
 	struct llamux_session *s;
 
-	seq_puts(m, "id uid pid model state past prompt_tokens answer_tokens kv_bytes\n");
+	seq_puts(m, "id uid pid model state past prompt_tokens answer_tokens kv_bytes cpu_ns\n");
 	while ((model = llamux_model_next(model))) {
 		mutex_lock(&model->lock);
 		list_for_each_entry(s, &model->sessions, node)
-			if (may_see(m, s))
+			if (llamux_owner_visible(m, s->owner->uid))
 				session_show(m, model, s);
 		mutex_unlock(&model->lock);
 	}
@@ -242,6 +237,7 @@ static int stats_show(struct seq_file *m, void *v)
 		   steps, prompt, gen);
 	show_sections(m, "fpu_sections", llamux_fpu_sections);
 	show_sections(m, "fpu_control", llamux_fpu_control);
+	llamux_owner_show(m);
 	return 0;
 }
 

@@ -72,13 +72,24 @@ static struct conversation *conversation_new(kuid_t uid)
 	return c;
 }
 
+/*
+ * Its model goes. The mark is missing when it was bound while the model was
+ * being unloaded.
+ */
+static bool is_stale(const struct conversation *c)
+{
+	const struct llamux_model *m = READ_ONCE(c->session->model);
+
+	return c->stale || (m && READ_ONCE(m->state) != LLAMUX_MODEL_READY);
+}
+
 static struct conversation *conversation_get(kuid_t uid)
 {
 	struct conversation *c;
 
 	mutex_lock(&conversations_lock);
 	list_for_each_entry(c, &conversations, node)
-		if (uid_eq(c->uid, uid) && !c->stale)
+		if (uid_eq(c->uid, uid) && !is_stale(c))
 			goto found;
 	c = conversation_new(uid);
 found:
@@ -92,7 +103,7 @@ found:
 static void conversation_put(struct conversation *c)
 {
 	mutex_lock(&conversations_lock);
-	if (!--c->users && (c->stale || !c->session->model))
+	if (!--c->users && (is_stale(c) || !c->session->model))
 		conversation_free(c);
 	mutex_unlock(&conversations_lock);
 }
@@ -183,15 +194,16 @@ static int prompt_begin(struct opening *o)
 
 	if (o->prompted)
 		return 0;
-	if (mutex_lock_interruptible(&s->lock))
-		return -ERESTARTSYS;
+	err = llamux_session_lock(s);
+	if (err)
+		return err;
 	err = llamux_session_bind(s);
 	if (!err)
 		err = llamux_session_abandon(s);
 	if (!err && crowded(s))
 		err = llamux_session_reset(s);
 	o->prompted = !err;
-	mutex_unlock(&s->lock);
+	llamux_session_unlock(s);
 	return err;
 }
 

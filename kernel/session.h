@@ -11,31 +11,35 @@
 #include "lx/lx.h"
 
 struct llamux_model;
+struct llamux_owner;
 
 /*
  * One conversation: an open file of /dev/llama, or an owner's
  * /proc/llamux/prompt. It is bound to a model at its first use.
  *
- * lock		one client call at a time; held over copies to user space, so
- *		never taken by another session or the loop
- * model->lock	lx, node, and all lx_* calls
+ * lock		one client call at a time; held over copies to user space and
+ *		evaluations, so never taken by another session or the loop
+ * model->lock	lx, node, turn, cpu_ns, and all lx_* calls
  */
 struct llamux_session {
 	struct mutex lock;
 	struct llamux_model *model;	/* NULL until bound */
 	struct lx_session_params params;	/* till bound */
 	bool written;			/* the model cannot change any more */
+	bool missed;			/* poll found the lock taken */
 	bool newline;			/* a last newline waits for more text */
 	u16 out_at, out_end;		/* taken from the engine, not yet read */
 	char out[512];
 
 	struct lx_session *lx;
 	struct list_head node;		/* model->sessions or ->zombies */
+	bool turn;			/* one is under way */
 	wait_queue_head_t wait;
 	u32 events;			/* changes when a sleeper should look */
 
 	u64 id;
-	kuid_t uid;			/* of the opener */
+	u64 cpu_ns;			/* of workers, for its tokens */
+	struct llamux_owner *owner;	/* the opener's user */
 	pid_t pid;
 };
 
@@ -46,6 +50,14 @@ void llamux_session_close(struct llamux_session *s);
 u32 llamux_session_count(void);
 u32 llamux_session_limit(void);
 
+/*
+ * The lock of client calls. trylock is for those that must not wait: when it
+ * fails, the holder wakes s->wait as it unlocks.
+ */
+int llamux_session_lock(struct llamux_session *s);	/* -ERESTARTSYS */
+bool llamux_session_trylock(struct llamux_session *s);
+void llamux_session_unlock(struct llamux_session *s);
+
 /* Both take the session's lock; signals: -ERESTARTSYS. */
 ssize_t llamux_session_read(struct llamux_session *s, char __user *buf,
 			    size_t n, bool nonblock);
@@ -53,6 +65,9 @@ ssize_t llamux_session_write(struct llamux_session *s, const char __user *buf,
 			     size_t n);
 __poll_t llamux_session_poll(struct llamux_session *s, struct file *file,
 			     struct poll_table_struct *wait);
+
+/* Stop the turn. Needs no lock: it ends an evaluation, which holds that. */
+void llamux_session_cancel(struct llamux_session *s);
 
 /* ---- with s->lock held ---- */
 
@@ -67,22 +82,31 @@ void llamux_session_get_params(struct llamux_session *s,
 /* Kernel text, exactly as it is; bound. */
 int llamux_session_add(struct llamux_session *s, enum lx_role role,
 		       const char *text, size_t n, u32 flags);
-void llamux_session_cancel(struct llamux_session *s);
 int llamux_session_reset(struct llamux_session *s);
 /* Stop the turn and drop what was not read; may wait, -ERESTARTSYS. */
 int llamux_session_abandon(struct llamux_session *s);
 
 /*
  * Compute @n tokens behind what is there; logits of the last one (f32) to
- * @out if not NULL. Waits; after a signal, -ERESTARTSYS, @out is free again.
+ * @out if not NULL. Waits; -EINTR after a signal, -ECANCELED when cancelled
+ * from elsewhere.
  */
 int llamux_session_eval(struct llamux_session *s, const s32 *ids, u32 n,
 			void *out);
 
-/* ---- with model->lock held, by the model's thread ---- */
+/* ---- with model->lock held ---- */
+
+/* enum lx_session_state */
+u32 llamux_session_state(const struct llamux_session *s);
+/* Something happened that sleepers wait for. */
+void llamux_session_wake(struct llamux_session *s);
+
+/* ---- the same, by the model's thread ---- */
 
 /* Close the zombies that have left the batch. */
 void llamux_session_reap(struct llamux_model *m);
+/* Before commit: the step that was run took workers @ns in all. */
+void llamux_session_account(struct llamux_model *m, u64 ns);
 /* Wake those whose state or text changed. */
 void llamux_session_notify(struct llamux_model *m);
 

@@ -11,6 +11,7 @@
 #include <linux/kthread.h>
 #include <linux/list.h>
 #include <linux/module.h>
+#include <linux/rcupdate.h>
 #include <linux/sched/isolation.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
@@ -42,6 +43,7 @@ struct post {
 	struct list_head node;		/* in pool.posts, under pool.lock */
 	struct lx_job *job;
 	u32 helpers;			/* using it, under pool.lock */
+	u64 ns;				/* helpers spent, under pool.lock */
 	wait_queue_head_t wait;		/* at its barriers, and for helpers */
 };
 
@@ -66,13 +68,17 @@ void llamux_worker_adopt(struct task_struct *t)
 	set_cpus_allowed_ptr(t, pool.mask);
 }
 
-/* Between two sections: let others have the CPU if they want it. */
+/*
+ * Between two sections: let others have the CPU if they want it. A machine
+ * that suspends does not wait for the job to end: nothing is held here.
+ */
 static void rest(void)
 {
+	try_to_freeze();
 	if (llamux_cpu_wanted())
 		schedule();
 	else
-		cond_resched();
+		cond_resched_tasks_rcu_qs();
 }
 
 /* Spin till *@p is not @old; false when it takes long. */
@@ -105,7 +111,7 @@ static bool barrier_wait(struct post *p, u32 epoch, bool helper)
 			rest();
 			return true;
 		}
-		wait_event_idle(p->wait, lx_job_epoch(p->job) != epoch);
+		wait_event_freezable(p->wait, lx_job_epoch(p->job) != epoch);
 	}
 	return false;
 }
@@ -156,9 +162,10 @@ static void post_unlist(struct post *p)
 }
 
 /* The poster's stack may be gone as soon as the lock is dropped. */
-static void post_put(struct post *p, bool done)
+static void post_put(struct post *p, bool done, u64 ns)
 {
 	spin_lock(&pool.lock);
+	p->ns += ns;
 	if (done)
 		post_unlist(p);
 	WRITE_ONCE(p->helpers, p->helpers - 1);
@@ -172,12 +179,15 @@ static int helper_main(void *data)
 	u32 worker = (uintptr_t)data, posted;
 	struct llamux_fpu_pace pace = {};
 	struct post *p;
+	bool done;
 
 	set_freezable();
 	while (!kthread_should_stop()) {
 		p = post_pick(&posted);
 		if (p) {
-			post_put(p, drive(p, worker, &pace) == LX_JOB_DONE);
+			pace.spent_ns = 0;
+			done = drive(p, worker, &pace) == LX_JOB_DONE;
+			post_put(p, done, pace.spent_ns);
 			continue;
 		}
 		if (spin_while(&pool.posted, posted, IDLE_SPIN_NS))
@@ -227,22 +237,26 @@ static void post_remove(struct post *p)
 	while (READ_ONCE(p->helpers) && !llamux_cpu_wanted() &&
 	       ktime_get_ns() < end)
 		cpu_relax();
-	wait_event_idle(p->wait, post_unused(p));
+	wait_event_freezable(p->wait, post_unused(p));
 }
 
-int llamux_worker_run(struct lx_job *job, struct llamux_fpu_pace *pace)
+int llamux_worker_run(struct lx_job *job, struct llamux_fpu_pace *pace,
+		      u64 *ns)
 {
 	struct post p = { .job = job };
 
+	*ns = 0;
 	if (WARN_ON_ONCE(!(current->flags & PF_KTHREAD)))
 		return -EPERM;
 	INIT_LIST_HEAD(&p.node);
 	init_waitqueue_head(&p.wait);
 	if (threads > 1)
 		post_add(&p);
+	pace->spent_ns = 0;
 	drive(&p, 0, pace);
 	if (threads > 1)
 		post_remove(&p);
+	*ns = pace->spent_ns + p.ns;
 	return READ_ONCE(job->cancel) ? -ECANCELED : 0;
 }
 
@@ -318,7 +332,7 @@ int llamux_worker_init(void)
 	if (err)
 		goto err_mask;
 	if (!threads)
-		threads = default_threads();
+		threads = max(default_threads(), 1u);
 	err = helpers_start();
 	if (err)
 		goto err_mask;

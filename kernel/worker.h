@@ -16,9 +16,10 @@ u32 llamux_worker_count(void);
 void llamux_worker_adopt(struct task_struct *t);
 
 /*
- * Run a job to its end; the caller, a kthread, is its worker 0. 0, or
- * -ECANCELED.
+ * Run a job to its end; the caller, a kthread, is its worker 0. *@ns: what
+ * all workers spent in its sections. 0, or -ECANCELED.
  */
-int llamux_worker_run(struct lx_job *job, struct llamux_fpu_pace *pace);
+int llamux_worker_run(struct lx_job *job, struct llamux_fpu_pace *pace,
+		      u64 *ns);
 
 #endif

@@ -7,7 +7,8 @@
  *	acc = fma(-mw, dx * sum(x), acc)		where the type has a minimum
  *
  * K is never split, so the bits do not depend on tiles, groups or the
- * instruction set. Types with scales per 16 fold them into the integer dot.
+ * instruction set. A strip is one ascending stream of bytes: the hardware
+ * prefetches it better alone than with prefetch instructions among the loads. Types with scales per 16 fold them into the integer dot.
  */
 #ifndef LX_FP_MATMUL_H
 #define LX_FP_MATMUL_H
@@ -23,18 +24,6 @@ struct mm {
 	u32 cols, kp;
 	float *out;		/* [T][16] */
 };
-
-#define PREFETCH_AHEAD 4096
-
-/* One stream of weights: fetch what comes next while this is computed. */
-INL void mm_prefetch(const u8 *p, u32 bytes, u32 t, u32 h)
-{
-	if (t > 2 || h)
-		return;
-	UNROLL
-	for (u32 i = 0; i < bytes; i += 64)
-		v_prefetch(p + PREFETCH_AHEAD + i);
-}
 
 INL void mm_zero(vf *acc, u32 t)
 {
@@ -150,7 +139,6 @@ INL void mm_simple(const struct mm *m, u32 t, u32 what)
 					unpack4_lut(q, h, what == W_MXFP4 ?
 						    table_fp4 : table_iq4);
 
-				mm_prefetch(q, bytes, t, h);
 				mm_block32(&w, what == W_MXFP4 ?
 					   vf_load_bf16(s) : vf_load_f16(s),
 					   x, k + b, t, z, wide, acc);
@@ -177,7 +165,6 @@ INL void mm_affine(const struct mm *m, u32 t, bool five)
 			struct blk w = five ? unpack5(p + 64, h) :
 					      unpack4(p + 64, h);
 
-			mm_prefetch(p, bytes + 64, t, h);
 			mm_block32(&w, vf_load_f16(s), x, k, t, -1, false, acc);
 			mm_min32(vf_sub(vf_zero(), vf_load_f16(s + 16)), x, k,
 				 t, acc);
@@ -203,7 +190,6 @@ INL void mm_k45(const struct mm *m, u32 t, bool five)
 			vf dm = vf_load_f16((const u16 *)p + 16 + h);
 			const u8 *sc = p + 64 + h;
 
-			mm_prefetch(p, 320, t, h);
 			p += 320;
 			for (u32 b = 0; b < 8; b++, p += bytes, sc += 16) {
 				struct blk w = five ? unpack5(p, h) :
@@ -212,7 +198,6 @@ INL void mm_k45(const struct mm *m, u32 t, bool five)
 				vf mw = vf_mul(dm, vf_from_vi(
 						vi_load_u8(sc + 128)));
 
-				mm_prefetch(p, bytes, t, h);
 				mm_block32(&w, dw, x, k + b, t, -1, false, acc);
 				mm_min32(mw, x, k + b, t, acc);
 			}
@@ -236,13 +221,11 @@ INL void mm_k36(const struct mm *m, u32 t, bool six)
 			vf d = vf_load_f16((const u16 *)p + h);
 			const s8 *sc = (const s8 *)p + 64 + h;
 
-			mm_prefetch(p, 320, t, h);
 			p += 320;
 			for (u32 b = 0; b < 8; b++, p += bytes, sc += 32) {
 				struct blk w = six ? unpack6(p, h) :
 						     unpack3(p, h);
 
-				mm_prefetch(p, bytes, t, h);
 				mm_block16(&w, d, vi_load_s8(sc),
 					   vi_load_s8(sc + 16), x, k + b, t,
 					   six ? 5 : 2, acc);
@@ -268,13 +251,11 @@ INL void mm_q2_k(const struct mm *m, u32 t)
 			vf dm = vf_load_f16((const u16 *)p + 16 + h);
 			const u8 *sc = p + 64 + h;
 
-			mm_prefetch(p, 320, t, h);
 			p += 320;
 			for (u32 b = 0; b < 8; b++, p += 128, sc += 32) {
 				struct blk w = unpack2(p, h);
 				vi s0 = vi_load_u8(sc), s1 = vi_load_u8(sc + 16);
 
-				mm_prefetch(p, 128, t, h);
 				mm_block16(&w, d, vi_and(s0, low),
 					   vi_and(s1, low), x, k + b, t, -1,
 					   acc);
@@ -312,12 +293,10 @@ INL void mm_iq4_xs(const struct mm *m, u32 t)
 			vf d = vf_load_f16((const u16 *)p + h);
 			const s8 *sc = (const s8 *)p + 64 + h;
 
-			mm_prefetch(p, 192, t, h);
 			p += 192;
 			for (u32 b = 0; b < 8; b++, p += 256, sc += 16) {
 				struct blk w = unpack4_lut(p, h, table_iq4);
 
-				mm_prefetch(p, 256, t, h);
 				mm_block32(&w, vf_mul(d, vf_from_vi(
 						vi_load_s8(sc))),
 					   x, k + b, t, 7, true, acc);

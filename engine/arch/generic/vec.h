@@ -270,6 +270,4 @@ INL vi vi_dot(vi acc, vb w, const s8 *x)
 }
 
 #define vi_dot_wide vi_dot
-#define v_prefetch(p) __builtin_prefetch(p)
-
 #endif

@@ -138,6 +138,4 @@ INL vi vi_dot_wide(vi acc, vb w, const s8 *x)
 	return _mm256_add_epi32(acc, _mm256_madd_epi16(wo, xo));
 }
 
-#define v_prefetch(p) _mm_prefetch((const char *)(p), _MM_HINT_T0)
-
 #endif

@@ -120,6 +120,4 @@ INL vi vi_dot(vi acc, vb w, const s8 *x)
 
 #define vi_dot_wide vi_dot
 
-#define v_prefetch(p) _mm_prefetch((const char *)(p), _MM_HINT_T0)
-
 #endif

@@ -177,6 +177,8 @@ int lx_session_open(struct lx_engine *e, const struct lx_session_params *p,
 /* Not while lx_session_in_batch(): cancel, let the step end, then close. */
 void lx_session_close(struct lx_session *s);
 bool lx_session_in_batch(const struct lx_session *s);
+/* Between form and commit: its tokens in the step, of *@of in all. */
+u32 lx_session_step_tokens(const struct lx_session *s, u32 *of);
 
 int lx_session_set(struct lx_session *s, const struct lx_session_params *p);
 void lx_session_get(const struct lx_session *s, struct lx_session_params *p);

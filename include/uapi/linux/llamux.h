@@ -172,8 +172,10 @@ struct llamux_tokens {
 /*
  * LLAMUX_IOC_EVAL: append tokens to the conversation, compute them and give
  * the logits of the last one: n_vocab f32 in @logits, or 0 for none. Waits;
- * a signal cancels (EINTR). For tests, scoring and benchmarks. Errors: EBUSY
- * in mid-turn, EMSGSIZE past the context, EINVAL an id out of range.
+ * a signal ends it (EINTR), as does LLAMUX_IOC_CANCEL (ECANCELED); the tokens
+ * are part of the conversation nonetheless. For tests, scoring and
+ * benchmarks. Errors: EBUSY in mid-turn, EMSGSIZE past the context, EINVAL an
+ * id out of range.
  */
 struct llamux_eval {
 	__u64 ids;		/* const __s32 * */
@@ -194,7 +196,10 @@ struct llamux_eval {
 #define LLAMUX_IOC_TOKENS _IOWR(LLAMUX_IOC_MAGIC, 0x08, struct llamux_tokens)
 /* Stop the turn; what was generated can still be read. */
 #define LLAMUX_IOC_CANCEL _IO(LLAMUX_IOC_MAGIC, 0x09)
-/* Forget the conversation. EBUSY in mid-turn. */
+/*
+ * Forget the conversation. EBUSY in mid-turn. The way on after a turn that
+ * filled the context, when every further prompt gives EMSGSIZE.
+ */
 #define LLAMUX_IOC_RESET _IO(LLAMUX_IOC_MAGIC, 0x0a)
 #define LLAMUX_IOC_EVAL _IOW(LLAMUX_IOC_MAGIC, 0x0b, struct llamux_eval)
 

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef LLAMUX_OWNER_H
+#define LLAMUX_OWNER_H
+
+#include <linux/atomic.h>
+#include <linux/list.h>
+#include <linux/seq_file.h>
+#include <linux/uidgid.h>
+
+/*
+ * A user, as the opener of sessions. What workers do for a session escapes
+ * its owner's cgroup; it is added up here and outlives the sessions.
+ */
+struct llamux_owner {
+	struct list_head node;		/* owners_lock */
+	kuid_t uid;
+	u32 sessions;			/* owners_lock */
+	atomic64_t cpu_ns;
+};
+
+/* NULL: no memory. May sleep. */
+struct llamux_owner *llamux_owner_get(kuid_t uid);
+/* Any context that is not an interrupt's. */
+void llamux_owner_put(struct llamux_owner *o);
+void llamux_owner_charge(struct llamux_owner *o, u64 ns);
+/* The lines of /proc/llamux/stats that the reader may see. */
+void llamux_owner_show(struct seq_file *m);
+/* No session is left. */
+void llamux_owner_exit(void);
+
+/* May the reader of @m see what belongs to @uid? Itself, and root all. */
+bool llamux_owner_visible(const struct seq_file *m, kuid_t uid);
+
+#endif
