@@ -35,15 +35,27 @@ check "no more than file, planned KV and 5 %" \
 	'BEGIN { exit !(h > f * 0.9 && h <= (f + k) * 1.05) }'
 check "no more than the plan" test "$held" -le "$total"
 
-# The kernel's speed beside that of user space, alternating.
-start=$EPOCHREALTIME
-"$LLAMUX" -m big ask --raw --temp 0 -n 40 "a b c" >"$TMP/kernel"
-seconds=$(awk -v a="$start" -v b="$EPOCHREALTIME" 'BEGIN { print b - a }')
-echo "40 tokens in $seconds s"
-"$LLAMUX" --user -m "$FILE" ask --raw --temp 0 -n 40 "a b c" >"$TMP/user"
-check "the same text as user space" cmp "$TMP/kernel" "$TMP/user"
-check "40 tokens within 20 s" \
-	awk -v s="$seconds" 'BEGIN { exit !(s < 20) }'
+# Tokens per second, the module's and those of the same engine in a process
+# of the same bed, in turn; the best of each, since the host takes time away.
+speed() {
+	sed -E 's/.*"n_gen": ([0-9]+).*"gen_ms": ([0-9.]+).*/\1 \2/' "$1" |
+		awk '{ print ($1 - 1) * 1000 / $2 }'
+}
+kernel=0 user=0
+for _ in 1 2 3; do
+	"$LLAMUX" -m big --json ask --raw --temp 0 -n 40 "a b c" >"$TMP/kernel"
+	"$LLAMUX" --user -m "$FILE" --json ask --raw --temp 0 -n 40 "a b c" \
+		>"$TMP/user"
+	k=$(speed "$TMP/kernel") u=$(speed "$TMP/user")
+	echo "tokens per second: module $k, process $u"
+	kernel=$(awk -v a="$kernel" -v b="$k" 'BEGIN { print (a > b) ? a : b }')
+	user=$(awk -v a="$user" -v b="$u" 'BEGIN { print (a > b) ? a : b }')
+done
+check "the same text as user space" cmp \
+	<(sed -E 's/.*("text": .*), "finish.*/\1/' "$TMP/kernel") \
+	<(sed -E 's/.*("text": .*), "finish.*/\1/' "$TMP/user")
+check "native speed: $kernel tokens/s, $user in a process" \
+	awk -v k="$kernel" -v u="$user" 'BEGIN { exit !(k >= 0.8 * u) }'
 "$CTL" unload big
 wait_gone big
 check "rmmod" rmmod llamux

@@ -5,8 +5,11 @@
  *	ctl load NAME [-d] [-c N_CTX] FILE...	ctl unload NAME
  *	ctl default NAME	ctl progress NAME
  *
+ * and of /dev/llama: ctl cancel FD
+ *
  * Exit 0, or 1 with "ctl: COMMAND: ERROR: message".
  */
+#define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -21,6 +24,18 @@ static int fail(const char *what, const char *message)
 	fprintf(stderr, "ctl: %s: %s%s%s\n", what, strerror(errno),
 		*message ? ": " : "", message);
 	return 1;
+}
+
+/* FILE, or a hostile way to open it: path:FILE, write:FILE, fd:NUMBER. */
+static int open_file(const char *name)
+{
+	if (!strncmp(name, "path:", 5))
+		return open(name + 5, O_PATH | O_CLOEXEC);
+	if (!strncmp(name, "write:", 6))
+		return open(name + 6, O_WRONLY | O_CLOEXEC);
+	if (!strncmp(name, "fd:", 3))
+		return fcntl(atoi(name + 3), F_DUPFD_CLOEXEC, 0);
+	return open(name, O_RDONLY | O_CLOEXEC);
 }
 
 static int load(int ctl, int argc, char **argv)
@@ -44,7 +59,7 @@ static int load(int ctl, int argc, char **argv)
 		i += 2;
 	}
 	for (; i < argc && l.n_fds < LLAMUX_MAX_FILES; i++) {
-		fds[l.n_fds] = open(argv[i], O_RDONLY | O_CLOEXEC);
+		fds[l.n_fds] = open_file(argv[i]);
 		if (fds[l.n_fds++] < 0)
 			return fail("load", argv[i]);
 	}
@@ -63,6 +78,9 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: ctl load|unload|default|progress NAME ...\n");
 		return 2;
 	}
+	if (!strcmp(argv[1], "cancel"))
+		return ioctl(atoi(argv[2]), LLAMUX_IOC_CANCEL) ?
+		       fail("cancel", "") : 0;
 	ctl = open("/dev/llamactl", O_RDWR | O_CLOEXEC);
 	if (ctl < 0)
 		return fail("/dev/llamactl", "");

@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -109,7 +110,7 @@ static void test_turn(void)
 static void test_busy(void)
 {
 	char buf[4096];
-	int fd = session(0, 64);
+	int fd = session(0, 0);
 	struct llamux_params p;
 	struct llamux_stats st;
 
@@ -233,7 +234,7 @@ static void test_close(void)
 	CHECK("close in mid-turn does not wait", worst < 0.5);
 }
 
-static void *closer(void *arg)
+static void *canceller(void *arg)
 {
 	usleep(50000);
 	ioctl(*(int *)arg, LLAMUX_IOC_CANCEL);
@@ -248,14 +249,16 @@ static void test_cancel(void)
 	int fd = session(0, 0);
 
 	write(fd, PROMPT, strlen(PROMPT));
-	pthread_create(&t, NULL, closer, &fd);
+	pthread_create(&t, NULL, canceller, &fd);
 	CHECK("cancel ends the answer", drain(fd, buf, sizeof(buf)) >= 0);
 	pthread_join(t, NULL);
+	ioctl(fd, LLAMUX_IOC_RESET);
+	write(fd, PROMPT, strlen(PROMPT));
+	read(fd, buf, 1);
+	CHECK("cancel", ioctl(fd, LLAMUX_IOC_CANCEL) == 0);
+	CHECK("the rest", drain(fd, buf, sizeof(buf)) >= 0);
 	ioctl(fd, LLAMUX_IOC_STATS, &st);
-	if (st.finish == LLAMUX_FINISH_CANCELLED)
-		CHECK("finish says cancelled", 1);
-	else
-		SKIP("finish says cancelled: it was over already");
+	CHECK("finish says cancelled", st.finish == LLAMUX_FINISH_CANCELLED);
 	CHECK("the session lives on", write(fd, PROMPT, 4) == 4 &&
 	      read(fd, buf, 1) >= 0);
 	CHECK("cancel when idle is nothing",
@@ -448,6 +451,113 @@ static void test_too_long(void)
 	close(fd);
 }
 
+/* An answer that fills the context: EMSGSIZE from then on, till RESET. */
+static void test_full(void)
+{
+	static char buf[1 << 16];
+	struct llamux_stats st;
+	int fd = session(0, 0), i;
+
+	write(fd, PROMPT, strlen(PROMPT));
+	CHECK("an answer to the context's end", drain(fd, buf, sizeof(buf)) > 0);
+	ioctl(fd, LLAMUX_IOC_STATS, &st);
+	CHECK("finish says so", st.finish == LLAMUX_FINISH_CONTEXT);
+	for (i = 0; i < 2; i++) {
+		write(fd, PROMPT, strlen(PROMPT));
+		FAILS("no prompt fits any more", read(fd, buf, 1), EMSGSIZE);
+	}
+	CHECK("reset", ioctl(fd, LLAMUX_IOC_RESET) == 0);
+	write(fd, PROMPT, strlen(PROMPT));
+	CHECK("and on it goes", read(fd, buf, 1) == 1);
+	close(fd);
+}
+
+static struct {
+	int fd, odd;
+	volatile int stop;
+} evals;
+
+static void *evaluate(void *arg)
+{
+	static __s32 ids[200];
+	struct llamux_eval e = { .ids = (unsigned long)ids, .n_ids = 200 };
+
+	while (!evals.stop) {
+		if (ioctl(evals.fd, LLAMUX_IOC_EVAL, &e) && errno != EBUSY &&
+		    errno != EMSGSIZE && errno != ECANCELED)
+			evals.odd = errno;
+		ioctl(evals.fd, LLAMUX_IOC_RESET);
+	}
+	return NULL;
+}
+
+/* An evaluation holds the session: neither poll nor cancel wait for it. */
+static void test_eval(void)
+{
+	static float logits[1 << 18];
+	__s32 ids[4] = { 1, 2, 3, 4 };
+	struct llamux_eval e = {
+		.ids = (unsigned long)ids, .n_ids = 4,
+		.logits = (unsigned long)logits,
+	};
+	double t, worst = 0, end;
+	int tries = 0;
+	pthread_t thread;
+
+	evals.fd = session(O_NONBLOCK, 0);
+	CHECK("evaluate", ioctl(evals.fd, LLAMUX_IOC_EVAL, &e) == 0);
+	CHECK("there are logits", logits[0] != logits[1]);
+	e.n_ids = 0;
+	FAILS("of nothing", ioctl(evals.fd, LLAMUX_IOC_EVAL, &e), EMSGSIZE);
+	e.n_ids = 1;
+	ids[0] = -1;
+	FAILS("no such id", ioctl(evals.fd, LLAMUX_IOC_EVAL, &e), EINVAL);
+	e.ids = 8;
+	FAILS("bad pointer", ioctl(evals.fd, LLAMUX_IOC_EVAL, &e), EFAULT);
+	pthread_create(&thread, NULL, evaluate, NULL);
+	for (end = now() + 1; now() < end; tries++) {
+		t = now();
+		events(evals.fd, 0);
+		if (tries % 4 == 0)
+			ioctl(evals.fd, LLAMUX_IOC_CANCEL);
+		if (now() - t > worst)
+			worst = now() - t;
+		usleep(1000);
+	}
+	evals.stop = 1;
+	pthread_join(thread, NULL);
+	errno = evals.odd;
+	CHECK("cancelled evaluations", !evals.odd);
+	printf("     poll and cancel beside an evaluation: %.1f ms\n",
+	       worst * 1e3);
+	close(evals.fd);
+}
+
+/* A session on its way through a socket that nobody reads. */
+static void test_passed(void)
+{
+	char control[CMSG_SPACE(sizeof(int))] = {}, byte = 0;
+	struct iovec iov = { &byte, 1 };
+	struct msghdr msg = {
+		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control,
+		.msg_controllen = sizeof(control),
+	};
+	struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
+	int pair[2], fd = session(0, 0);
+
+	write(fd, PROMPT, strlen(PROMPT));
+	read(fd, &byte, 1);
+	socketpair(AF_UNIX, SOCK_STREAM, 0, pair);
+	c->cmsg_level = SOL_SOCKET;
+	c->cmsg_type = SCM_RIGHTS;
+	c->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(c), &fd, sizeof(fd));
+	CHECK("sent over a socket", sendmsg(pair[0], &msg, 0) == 1);
+	close(fd);
+	close(pair[0]);
+	close(pair[1]);
+}
+
 /* Four at once give what one alone gives. */
 static void test_many(void)
 {
@@ -488,6 +598,9 @@ int main(void)
 	test_tokens();
 	test_write_ioctl();
 	test_too_long();
+	test_full();
+	test_eval();
+	test_passed();
 	test_many();
 	return check_end();
 }

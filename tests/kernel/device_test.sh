@@ -17,5 +17,6 @@ if [[ $last =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed,\ ([0-9]+)\ skipped$ ]]; the
 else
 	fail "device_test ended early"
 fi
+check "no session is left" [ "$(value sessions /proc/llamux/status)" = 0 ]
 module_stop
 finish

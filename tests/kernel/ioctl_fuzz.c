@@ -95,7 +95,7 @@ static unsigned int size_of(unsigned int nr)
 		sizeof(struct llamux_params), sizeof(struct llamux_name),
 		sizeof(struct llamux_write), sizeof(struct llamux_tokenize),
 		sizeof(struct llamux_detokenize), sizeof(struct llamux_stats),
-		sizeof(struct llamux_tokens), 0, 0
+		sizeof(struct llamux_tokens), 0, 0, sizeof(struct llamux_eval)
 	};
 
 	if (nr < sizeof(sizes) / sizeof(*sizes))
@@ -107,7 +107,7 @@ static unsigned int size_of(unsigned int nr)
 
 static unsigned int dir_of(unsigned int nr)
 {
-	static const unsigned char dirs[] = { 2, 2, 1, 1, 1, 3, 3, 2, 3, 0, 0 };
+	static const unsigned char dirs[] = { 2, 2, 1, 1, 1, 3, 3, 2, 3, 0, 0, 1 };
 
 	if (nr < sizeof(dirs))
 		return dirs[nr];

@@ -37,8 +37,29 @@ refused() {
 	if "$@" 2>"$TMP/refused"; then fail "$what"; else pass "$what"; fi
 }
 
+# leaks: what kmemleak finds that nobody points to, after the module went. A
+# later scan may find what an earlier one took for alive, and things must be
+# 5 s old.
+leaks() {
+	sleep 6
+	for _ in 1 2 3; do
+		echo scan >/sys/kernel/debug/kmemleak
+		sleep 0.2
+	done
+	cat /sys/kernel/debug/kmemleak
+}
+
+# Where kmemleak watches, a test that has ended has leaked nothing.
+check_leaks() {
+	[ -w /sys/kernel/debug/kmemleak ] || return 0
+	leaks >"$TMP/leaks"
+	check "nothing leaked" [ ! -s "$TMP/leaks" ]
+	head -n 40 "$TMP/leaks"
+}
+
 # finish: the last line, and the exit status.
 finish() {
+	check_leaks
 	rm -rf "$TMP"
 	echo "$passed passed, $failed failed, $skipped skipped"
 	[ "$failed" -eq 0 ] || exit 1

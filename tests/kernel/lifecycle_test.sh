@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # Models and the module come and go, also while they are used.
+# BEDS: qemu-6.1 qemu-6.12 qemu-7.3 uml uml-debug uml-lockdep
 # TIMEOUT: 900
 # shellcheck disable=SC2119 # called in other ways
 # shellcheck source=tests/kernel/lib.sh
@@ -32,6 +33,15 @@ refused "an empty file" "$CTL" load n /dev/null
 refused "a directory" "$CTL" load n /tmp
 refused "a file of /proc" "$CTL" load n /proc/version
 cp "$MODEL" "$TMP/model"
+refused "O_PATH" "$CTL" load n "path:$TMP/model"
+refused "a file open for writing only" "$CTL" load n "write:$TMP/model"
+refused "no descriptor" "$CTL" load n fd:777
+refused "a pipe" sh -c "cat '$MODEL' | '$CTL' load n fd:0"
+refused "the device itself" "$CTL" load n /dev/llama
+truncate -s 7E "$TMP/sparse"
+refused "7 EB of nothing" "$CTL" load n "$TMP/sparse"
+refused "two files that are one" "$CTL" load n "$TMP/model" "$TMP/model"
+check "nothing denies writing" sh -c ": >>'$TMP/model'"
 exec 5>>"$TMP/model"
 refused "a file open for writing" "$CTL" load n "$TMP/model"
 check "it says so" grep -qi 'text file busy' "$TMP/refused"

@@ -1,0 +1,32 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# The control of check_leaks (lib.sh): kmemleak sees a leak that was planted,
+# and nothing when the module was only loaded, used and unloaded.
+# BEDS: uml-lockdep
+# TIMEOUT: 300
+# shellcheck disable=SC2119 # called in other ways
+# shellcheck source=tests/kernel/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+cp -r tests/kmod "$TMP/kmod"
+make -s -C "$LLAMUX_CACHE/uml/$BED" M="$TMP/kmod" ARCH=um modules \
+	>"$TMP/build" 2>&1 || {
+	cat "$TMP/build"
+	exit 77
+}
+module_start
+exec 3<>/dev/llama
+printf 'Once upon a time' >&3
+head -c 8 <&3
+exec 3>&-
+module_stop
+check_leaks
+insmod "$TMP/kmod/leak.ko" || exit 1
+rmmod leak
+leaks >"$TMP/leaks"
+n=$(grep -c '^unreferenced object' "$TMP/leaks")
+check "$n of 10 planted leaks are seen" [ "$n" -ge 5 ]
+echo clear >/sys/kernel/debug/kmemleak
+dmesg -C # what kmemleak said of them is no complaint
+finish
