@@ -7,8 +7,9 @@
  *	acc = fma(-mw, dx * sum(x), acc)		where the type has a minimum
  *
  * K is never split, so the bits do not depend on tiles, groups or the
- * instruction set. A strip is one ascending stream of bytes: the hardware
- * prefetches it better alone than with prefetch instructions among the loads. Types with scales per 16 fold them into the integer dot.
+ * instruction set. Types with scales per 16 fold them into the integer dot.
+ * A strip is one ascending stream of bytes: the hardware prefetches it better
+ * alone than with prefetch instructions among the loads.
  */
 #ifndef LX_FP_MATMUL_H
 #define LX_FP_MATMUL_H
