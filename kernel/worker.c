@@ -38,6 +38,13 @@ MODULE_PARM_DESC(cpus, "their CPUs as a list, e.g. 0-3,8 (default: housekeeping 
 #define IDLE_SPIN_NS 50000
 #define MAX_THREADS 1024
 
+/*
+ * Sleep till @cond holds and not a moment less, whatever signals there are:
+ * what is waited for is on a stack. The freezer may have the task meanwhile.
+ */
+#define wait_idle(wq, cond) \
+	wait_event_state(wq, cond, (TASK_IDLE | TASK_FREEZABLE))
+
 /* A job being run; on its poster's stack. */
 struct post {
 	struct list_head node;		/* in pool.posts, under pool.lock */
@@ -111,7 +118,7 @@ static bool barrier_wait(struct post *p, u32 epoch, bool helper)
 			rest();
 			return true;
 		}
-		wait_event_freezable(p->wait, lx_job_epoch(p->job) != epoch);
+		wait_idle(p->wait, lx_job_epoch(p->job) != epoch);
 	}
 	return false;
 }
@@ -237,7 +244,7 @@ static void post_remove(struct post *p)
 	while (READ_ONCE(p->helpers) && !llamux_cpu_wanted() &&
 	       ktime_get_ns() < end)
 		cpu_relax();
-	wait_event_freezable(p->wait, post_unused(p));
+	wait_idle(p->wait, post_unused(p));
 }
 
 int llamux_worker_run(struct lx_job *job, struct llamux_fpu_pace *pace,

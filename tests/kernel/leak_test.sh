@@ -9,12 +9,7 @@
 # shellcheck source=tests/kernel/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-cp -r tests/kmod "$TMP/kmod"
-make -s -C "$LLAMUX_CACHE/uml/$BED" M="$TMP/kmod" ARCH=um modules \
-	>"$TMP/build" 2>&1 || {
-	cat "$TMP/build"
-	exit 77
-}
+LEAK=$(dirname "$LLAMUX_KO")/../tests/kmod/leak.ko
 module_start
 exec 3<>/dev/llama
 printf 'Once upon a time' >&3
@@ -22,7 +17,7 @@ head -c 8 <&3
 exec 3>&-
 module_stop
 check_leaks
-insmod "$TMP/kmod/leak.ko" || exit 1
+insmod "$LEAK" || exit 1
 rmmod leak
 leaks >"$TMP/leaks"
 n=$(grep -c '^unreferenced object' "$TMP/leaks")
