@@ -3,6 +3,7 @@
 #
 # The llamux command on the device: the same as with --user, and what only
 # the device has.
+# BEDS: uml qemu-6.1
 # TIMEOUT: 600
 . "$(dirname "$0")/lib.sh"
 

@@ -3,6 +3,7 @@
 #
 # User programs never see a vector register change while the module
 # generates on all CPUs, and do see it when the guard is left out.
+# BEDS: uml qemu-6.1 qemu-7.3
 # TIMEOUT: 600
 # shellcheck disable=SC2119,SC2317 # called in other ways
 # shellcheck source=tests/kernel/lib.sh

@@ -5,6 +5,7 @@
 # generates on all CPUs. What the host takes away is told apart by a control
 # thread, whose sections hold nothing but a 50 us spin: the number of its
 # sections over 100 us, per time inside sections, is what is expected of any.
+# BEDS: uml qemu-6.12
 # TIMEOUT: 300
 # shellcheck disable=SC2119 # called in other ways
 # shellcheck source=tests/kernel/lib.sh

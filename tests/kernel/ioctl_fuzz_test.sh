@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # Hostile ioctls, and clients killed at random: see ioctl_fuzz.c.
-# BEDS: qemu-6.1 qemu-6.12 qemu-7.3 uml uml-debug uml-lockdep
+# BEDS: uml uml-debug uml-lockdep qemu-7.3
 # TIMEOUT: 900
 # shellcheck disable=SC2119 # called in other ways
 # shellcheck source=tests/kernel/lib.sh

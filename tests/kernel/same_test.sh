@@ -4,6 +4,7 @@
 # Kernel and user space give the same bytes for the same seed: greedy and
 # sampled, on one and two threads, alone and with three other sessions
 # running, whatever they ask.
+# BEDS: uml qemu-6.1
 # TIMEOUT: 900
 . "$(dirname "$0")/lib.sh"
 

@@ -3,7 +3,7 @@
 #
 # A machine that suspends in mid-turn: threads freeze at once, between two
 # tiles, and go on afterwards. (The kernel's own test stops after freezing.)
-# BEDS: qemu-6.1 qemu-6.12
+# BEDS: qemu-6.12
 # TIMEOUT: 200
 # shellcheck disable=SC2119 # called in other ways
 # shellcheck source=tests/kernel/lib.sh
