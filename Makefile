@@ -3,9 +3,17 @@
 # Llamux. "make help" lists the targets.
 #
 #	CC, CFLAGS, LDFLAGS	as usual; CFLAGS come after the project's own
-#	WERROR=-Werror		warnings stop the build
-#	SANITIZE=address,undefined	into build/san (all products of it)
-#	BED=qemu-6.1 MODEL=file.gguf PROMPT=text ASK="--temp 0"	for run
+#	WERROR=-Werror	warnings stop the build
+#	SANITIZE=address,undefined	all of it again, in build/san
+#	V=1	show whole commands
+#	BED=qemu-6.12 MODEL=file.gguf	run: in which kernel, on what
+#	PROMPT=text ASK="--temp 0"	run: a question, options of llamux ask
+#	T="cli @uml"	test: those whose name contains one of these
+#	BENCH_ARGS="-d 4096"	bench: options of llamux bench
+#	KDIR=directory	module: the kernel's headers
+#	PREFIX=/usr/local DESTDIR=directory	install, uninstall
+
+SILENT := $(findstring s,$(filter-out --%,$(firstword -$(MAKEFLAGS))))
 
 MAKEFLAGS += --no-builtin-rules
 .SUFFIXES:
@@ -14,6 +22,7 @@ MAKEFLAGS += --no-builtin-rules
 CFLAGS ?=
 LDFLAGS ?=
 WERROR ?=
+V ?=
 BUILD ?= $(if $(SANITIZE),build/san,build)
 MACHINE := $(firstword $(subst -, ,$(shell $(CC) -dumpmachine 2>&1)))
 AR ?= ar
@@ -85,31 +94,36 @@ KTESTS := $(patsubst tests/kernel/%.c,$(BUILD)/kernel-tests/%,$(KTEST_SRC))
 ALL_KTESTS := $(if $(SANITIZE),,$(KTESTS))
 LIBS := $(BUILD)/libllamux.a $(BUILD)/liblx.a
 
+# One short line instead of a command. make's own -j, else a job per CPU.
+short = $(if $(V)$(SILENT),,@echo "  $(1)	$(or $(2),$@)" &&)
+JOBS = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
+
 .PHONY: all
 all: $(BUILD)/llamux $(LIBS) $(TESTS) $(ALL_KTESTS) ## Build the command, libraries and tests
+	@:
 
 $(BUILD)/liblx.a: $(ENGINE_OBJ) $(FP_OBJ) $(call objects,$(LX_SRC))
 $(BUILD)/libllamux.a: $(call objects,$(LIB_SRC))
 $(BUILD)/%.a:
 	@rm -f $@
-	$(AR) rcs $@ $^
+	$(call short,AR)$(AR) rcs $@ $^
 
 $(BUILD)/llamux: $(call objects,$(TOOL_SRC)) $(LIBS)
-	$(CC) $(LINK) $(LDFLAGS) -o $@ $^ -ldl
+	$(call short,LD)$(CC) $(LINK) $(LDFLAGS) -o $@ $^ -ldl
 
 $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(call objects,$(HELP_SRC)) $(LIBS)
 	@mkdir -p $(@D)
-	$(CC) $(LINK) $(LDFLAGS) -o $@ $^ -lm
+	$(call short,LD)$(CC) $(LINK) $(LDFLAGS) -o $@ $^ -lm
 
 $(BUILD)/fuzz/%: $(BUILD)/obj/fuzz/%.o $(call objects,fuzz/standalone.c \
 		$(HELP_SRC)) $(BUILD)/liblx.a
 	@mkdir -p $(@D)
-	$(CC) $(LINK) $(LDFLAGS) -o $@ $^
+	$(call short,LD)$(CC) $(LINK) $(LDFLAGS) -o $@ $^
 
 $(BUILD)/kernel-tests/%: tests/kernel/%.c $(wildcard tests/kernel/*.h) \
 		include/uapi/linux/llamux.h
 	@mkdir -p $(@D)
-	$(CC) -O2 -Wall -Wno-unused-result -static -pthread -Iinclude/uapi \
+	$(call short,CC,$@)$(CC) -O2 -Wall -Wno-unused-result -static -pthread -Iinclude/uapi \
 		-o $@ $<
 
 $(ENGINE_OBJ): FLAGS = $(ENGINE_INT)
@@ -122,59 +136,68 @@ $(TEST_OBJ): FLAGS = $(BASE) -pthread $(USER_INC) -Itests \
 
 $(ALL_OBJ): $(BUILD)/obj/%.o: %.c Makefile
 	@mkdir -p $(@D)
-	$(CC) $(FLAGS) $(CFLAGS) $(DEPS) -c -o $@ $<
+	$(call short,CC,$(@:$(BUILD)/obj/%=%))$(CC) $(FLAGS) $(CFLAGS) $(DEPS) -c -o $@ $<
 
 -include $(ALL_OBJ:.o=.d)
 -include $(wildcard scripts/*.mk)
 
 .PHONY: help
 help: ## List the targets
-	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/\1	\2/p' \
-		$(MAKEFILE_LIST) | expand -t 16
+	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/\1	\2/p' Makefile | expand -t 16
+	@echo
+	@sed -n '/^#	CC,/,/^$$/s/^#	/  /p' Makefile | expand -t 40
 
 # What follows works on a machine without a compiler: it is installed first.
+# The answer alone goes to standard output.
 .PHONY: run
 run: ## Boot a stock kernel with the module and talk to MODEL, or ask PROMPT
 	@scripts/deps.sh build
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory $(JOBS) $(BUILD)/llamux >&2
 	@scripts/run "$(BED)" "$(MODEL)" $${PROMPT:+"$$PROMPT"}
 export PROMPT ASK
 
 .PHONY: test
 test: ## Run everything CI runs, or the tests named T=...
-	@scripts/deps.sh build check
-	@$(MAKE) --no-print-directory all
+	@scripts/deps.sh build check test
+	@$(MAKE) --no-print-directory $(JOBS) all
 	@tests/run $(T)
 
 .PHONY: check
-check: all ## Check style, layering, objects and shell scripts
+check: ## Check style, layering, objects and shell scripts
+	@scripts/deps.sh build check
+	@$(MAKE) --no-print-directory $(JOBS) all
 	@scripts/check
 
 .PHONY: bench
-bench: all ## Measure prefill and decode speed of MODEL
+bench: ## Measure prefill and decode speed of MODEL
+	@scripts/deps.sh build
+	@$(MAKE) --no-print-directory $(JOBS) $(BUILD)/llamux >&2
 	@$(BUILD)/llamux bench --user -m "$(MODEL)" $(BENCH_ARGS)
 
 # Kbuild leaves its products beside the source: beside a copy of it, then.
 .PHONY: module
 module: ## Build llamux.ko for the kernel at KDIR, into build/module
+	@[ -d "$(KDIR)" ] || { echo "no kernel headers at $(KDIR):" \
+		"install linux-headers-$(shell uname -r), or give KDIR=" >&2; false; }
 	@mkdir -p build/module
 	@find build/module -name '*.[ch]' ! -name '*.mod.c' -delete
 	@cp -rp --parents engine kernel include build/module
-	$(MAKE) -C "$(KDIR)" M="$(CURDIR)/build/module/kernel" modules
+	@$(MAKE) --no-print-directory $(JOBS) -C "$(KDIR)" \
+		M="$(CURDIR)/build/module/kernel" $(if $(V),V=1) modules
 
 .PHONY: fuzzers
-fuzzers: $(FUZZERS)
+fuzzers: $(FUZZERS) ## Build the fuzzers (with SANITIZE=..., into build/san)
 
 .PHONY: fuzz
 fuzz: ## Build the fuzzers with sanitizers and run each for SECONDS=60
-	@$(MAKE) --no-print-directory SANITIZE=address,undefined fuzzers
+	@scripts/deps.sh build test
+	@$(MAKE) --no-print-directory $(JOBS) SANITIZE=address,undefined fuzzers
 	@scripts/fuzz "$(SECONDS)"
 
 KO := build/module/kernel/llamux.ko
-KO_DIR = /lib/modules/$(shell $(MAKE) -s -C "$(KDIR)" kernelrelease)/updates
 
 .PHONY: install
-install: all ## Install command, library, headers, manual, and the module if built
+install: $(BUILD)/llamux $(LIBS) ## Install command, library, headers, manual, and the module if built
 	install -D -m 755 $(BUILD)/llamux "$(DESTDIR)$(BINDIR)/llamux"
 	install -D -m 644 -t "$(DESTDIR)$(LIBDIR)" $(LIBS)
 	install -D -m 644 -t "$(DESTDIR)$(INCLUDEDIR)" user/llamux.h
@@ -182,11 +205,9 @@ install: all ## Install command, library, headers, manual, and the module if bui
 		include/uapi/linux/llamux.h
 	install -D -m 644 -t "$(DESTDIR)$(MANDIR)/man1" man/llamux.1
 	install -D -m 644 -t "$(DESTDIR)$(MANDIR)/man4" man/llama.4
-	[ ! -e models/llamux-default.gguf ] || \
-		install -D -m 644 models/llamux-default.gguf \
+	install -D -m 644 models/llamux-default.gguf \
 		"$(DESTDIR)$(DATADIR)/llamux/default.gguf"
-	[ ! -e $(KO) ] || install -D -m 644 -t "$(DESTDIR)$(KO_DIR)" $(KO)
-	[ ! -e $(KO) ] || [ -n "$(DESTDIR)" ] || depmod
+	@[ ! -e $(KO) ] || scripts/install-module $(KO) "$(DESTDIR)"
 
 .PHONY: uninstall
 uninstall: ## Remove what install installed
@@ -198,7 +219,7 @@ uninstall: ## Remove what install installed
 		"$(DESTDIR)$(MANDIR)/man1/llamux.1" \
 		"$(DESTDIR)$(MANDIR)/man4/llama.4" \
 		"$(DESTDIR)$(DATADIR)/llamux/default.gguf"
-	[ ! -d "$(KDIR)" ] || rm -f "$(DESTDIR)$(KO_DIR)/llamux.ko"
+	rm -f "$(DESTDIR)"/lib/modules/*/updates/llamux.ko
 
 .PHONY: clean
 clean: ## Remove what was built

@@ -3,26 +3,27 @@
 #
 # Install the Debian packages that a part of the project needs.
 #
-#	scripts/deps.sh GROUP...	groups: build check kernel qemu uml fuzz
+#	scripts/deps.sh GROUP...	groups: build check test kernel qemu uml fuzz
 #
-# build: the tools; check: style; kernel: modules for Debian's kernels; qemu,
-# uml: the beds (see beds/README.md); fuzz: clang. Nothing is called when
-# nothing is missing. Set LLAMUX_NO_DEPS=1 to be told what is missing instead
-# of having it installed.
+# build: the tools; check: style; test: what tests run; kernel: modules for
+# Debian's kernels; qemu, uml: the beds (see beds/README.md); fuzz: clang.
+# Nothing is called when nothing is missing. Set LLAMUX_NO_DEPS=1 to be told
+# what is missing instead of having it installed.
 set -euo pipefail
 shopt -s inherit_errexit
 
 packages() {
 	case $1 in
-	build) echo gcc make libc6-dev pkg-config libedit-dev ;;
+	build) echo gcc make libc6-dev libedit2 ;;
 	check) echo shellcheck clang-format binutils ;;
+	test) echo python3 ;;
 	kernel) echo gcc make libc6-dev dwarves kmod xz-utils debootstrap util-linux ;;
 	qemu) echo qemu-system-x86 busybox-static cpio kmod xz-utils util-linux ;;
 	uml) echo gcc make libc6-dev flex bison bc libelf-dev libssl-dev dwarves xz-utils \
 		busybox-static cpio util-linux ;;
 	fuzz) echo clang ;;
 	*)
-		echo "deps: no group '$1' (build check kernel qemu uml fuzz)" >&2
+		echo "deps: no group '$1' (build check test kernel qemu uml fuzz)" >&2
 		return 2
 		;;
 	esac
@@ -45,16 +46,26 @@ missing() {
 	done | sort -u
 }
 
-install() {
+# apt_get ARGUMENT...: as root; what it says matters when it fails only.
+apt_get() {
 	local root=()
 
 	[ "$(id -u)" -eq 0 ] || root=(sudo)
-	echo "deps: installing $*" >&2
-	"${root[@]}" env DEBIAN_FRONTEND=noninteractive \
-		apt-get -q -o DPkg::Lock::Timeout=600 update >&2 || true
 	"${root[@]}" env DEBIAN_FRONTEND=noninteractive \
 		apt-get -q -y -o DPkg::Lock::Timeout=600 \
-		--no-install-recommends install "$@" >&2
+		--no-install-recommends "$@" </dev/null >"$log" 2>&1
+}
+
+install() {
+	echo "deps: installing $*" >&2
+	log=$(mktemp)
+	trap 'rm -f "$log"' EXIT
+	apt_get update || echo "deps: apt-get update failed; going on" >&2
+	if ! apt_get install "$@"; then
+		tail -n 20 "$log" >&2
+		echo "deps: apt-get install failed" >&2
+		return 1
+	fi
 }
 
 [ $# -gt 0 ] || set -- build
@@ -66,6 +77,10 @@ if ! command -v apt-get >/dev/null; then
 fi
 if [ -n "${LLAMUX_NO_DEPS:-}" ]; then
 	echo "deps: missing: ${need//$'\n'/ }" >&2
+	exit 1
+fi
+if [ "$(id -u)" -ne 0 ] && ! command -v sudo >/dev/null; then
+	echo "deps: neither root nor sudo; please install: ${need//$'\n'/ }" >&2
 	exit 1
 fi
 mapfile -t need <<<"$need"

@@ -479,8 +479,8 @@ static struct {
 
 static void *evaluate(void *arg)
 {
-	static __s32 ids[200];
-	struct llamux_eval e = { .ids = (unsigned long)ids, .n_ids = 200 };
+	static __s32 ids[100];
+	struct llamux_eval e = { .ids = (unsigned long)ids, .n_ids = 100 };
 
 	while (!evals.stop) {
 		if (ioctl(evals.fd, LLAMUX_IOC_EVAL, &e) && errno != EBUSY &&

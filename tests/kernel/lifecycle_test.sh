@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # Models and the module come and go, also while they are used.
-# BEDS: uml uml-debug uml-lockdep qemu-6.1
+# BEDS: uml uml-debug uml-lockdep
 # TIMEOUT: 900
 # shellcheck disable=SC2119 # called in other ways
 # shellcheck source=tests/kernel/lib.sh
