@@ -102,6 +102,10 @@ JOBS = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
 all: $(BUILD)/llamux $(LIBS) $(TESTS) $(ALL_KTESTS) ## Build the command, libraries and tests
 	@:
 
+.PHONY: command
+command: $(BUILD)/llamux ## Build the command
+	@:
+
 $(BUILD)/liblx.a: $(ENGINE_OBJ) $(FP_OBJ) $(call objects,$(LX_SRC))
 $(BUILD)/libllamux.a: $(call objects,$(LIB_SRC))
 $(BUILD)/%.a:
@@ -152,7 +156,7 @@ help: ## List the targets
 .PHONY: run
 run: ## Boot a stock kernel with the module and talk to MODEL, or ask PROMPT
 	@scripts/deps.sh build
-	@$(MAKE) --no-print-directory $(JOBS) $(BUILD)/llamux >&2
+	@$(MAKE) --no-print-directory $(JOBS) command >&2
 	@scripts/run "$(BED)" "$(MODEL)" $${PROMPT:+"$$PROMPT"}
 export PROMPT ASK
 
@@ -171,7 +175,7 @@ check: ## Check style, layering, objects and shell scripts
 .PHONY: bench
 bench: ## Measure prefill and decode speed of MODEL
 	@scripts/deps.sh build
-	@$(MAKE) --no-print-directory $(JOBS) $(BUILD)/llamux >&2
+	@$(MAKE) --no-print-directory $(JOBS) command >&2
 	@$(BUILD)/llamux bench --user -m "$(MODEL)" $(BENCH_ARGS)
 
 # Kbuild leaves its products beside the source: beside a copy of it, then.
@@ -197,7 +201,7 @@ fuzz: ## Build the fuzzers with sanitizers and run each for SECONDS=60
 KO := build/module/kernel/llamux.ko
 
 .PHONY: install
-install: $(BUILD)/llamux $(LIBS) ## Install command, library, headers, manual, and the module if built
+install: command $(LIBS) ## Install command, library, headers, manual, and the module if built
 	install -D -m 755 $(BUILD)/llamux "$(DESTDIR)$(BINDIR)/llamux"
 	install -D -m 644 -t "$(DESTDIR)$(LIBDIR)" $(LIBS)
 	install -D -m 644 -t "$(DESTDIR)$(INCLUDEDIR)" user/llamux.h

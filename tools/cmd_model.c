@@ -86,6 +86,15 @@ static int load(struct load *o)
 	return ret ? fail(ret, "%s", msg.text) : EXIT_OK;
 }
 
+static bool is_name(const char *s)
+{
+	static const char good[] = "abcdefghijklmnopqrstuvwxyz"
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._:-";
+	size_t n = strspn(s, good);
+
+	return n && !s[n] && n < LLAMUX_NAME_MAX;
+}
+
 static int main_load(struct globals *g, int argc, char **argv)
 {
 	static const struct option options[] = {
@@ -108,8 +117,8 @@ static int main_load(struct globals *g, int argc, char **argv)
 	if (argc - optind != 1)
 		return usage_error("load takes one FILE");
 	o.file = argv[optind];
-	if (o.name && (!*o.name || strlen(o.name) >= LLAMUX_NAME_MAX))
-		return usage_error("--name: 1 to %d characters",
+	if (o.name && !is_name(o.name))
+		return usage_error("--name: 1 to %d characters, letters, digits and ._:-",
 				   LLAMUX_NAME_MAX - 1);
 	return load(&o);
 }

@@ -56,9 +56,9 @@ static void print_text(const struct lx_plan *p, uint64_t available)
 	const struct lx_model_info *m = &p->info;
 	char buf[16];
 
-	printf("model     %s, %s, %s, %.2f G parameters\n",
+	printf("model     %s, %s, %s, %.1f M parameters\n",
 	       m->name[0] ? m->name : "(no name)", m->arch, m->type,
-	       (double)m->n_params / 1e9);
+	       (double)m->n_params / 1e6);
 	line("file", p->file);
 	line("weights", p->weights);
 	line("control", p->control);

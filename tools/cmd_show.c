@@ -17,12 +17,21 @@
 
 #define MAX_COLUMNS 32
 
+/* Names are text, whatever they look like. */
+static bool is_name(const char *key, const char *s)
+{
+	return !strcmp(key, "name") || !strcmp(key, "model") ||
+	       (!strcmp(key, "default") && strcmp(s, "-") && strcmp(s, "*"));
+}
+
 /* A value as JSON has it: numbers and marks as such, the rest as text. */
 static void value(struct json *j, const char *key, const char *s)
 {
 	size_t digits = strspn(s, "0123456789");
 
-	if (digits && digits < 20 && !s[digits] && (s[0] != '0' || !s[1]))
+	if (is_name(key, s))
+		json_str(j, key, s);
+	else if (digits && digits < 20 && !s[digits] && (s[0] != '0' || !s[1]))
 		json_u64(j, key, strtoull(s, NULL, 10));
 	else if (!strcmp(s, "*"))
 		json_bool(j, key, true);
@@ -81,6 +90,15 @@ static size_t split(char *line, char **words)
 	return n;
 }
 
+/* "default" of a list is a model's name, of a table a mark. */
+static void cell(struct json *j, const char *key, const char *s)
+{
+	if (!strcmp(key, "default"))
+		json_bool(j, key, !strcmp(s, "*"));
+	else
+		value(j, key, s);
+}
+
 static void table_json(char *text)
 {
 	char *keys[MAX_COLUMNS], *words[MAX_COLUMNS], *line, *save = NULL;
@@ -96,7 +114,7 @@ static void table_json(char *text)
 		n = split(line, words);
 		json_open(&j, NULL, '{');
 		for (size_t i = 0; i < n && i < n_keys; i++)
-			value(&j, keys[i], words[i]);
+			cell(&j, keys[i], words[i]);
 		json_close(&j, '}');
 	}
 	json_close(&j, ']');

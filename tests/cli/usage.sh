@@ -53,6 +53,8 @@ run --user load x.gguf
 is "load and --user" exits 2
 run load
 is "load without a file" exits 2
+run load --name 'a b' x.gguf
+is "a name with a space" exits 2
 run unload
 is "unload without a name" exits 2
 run models extra

@@ -102,7 +102,7 @@ test_model() {
 module_start() {
 	local ctx=256
 
-	case ${BED:-} in qemu*) ctx=112 ;; esac
+	case ${BED:-} in qemu*) ctx=144 ;; esac
 	CTL=$(program ctl)
 	MODEL=$(test_model) || exit 77
 	insmod "$LLAMUX_KO" "$@" || exit 1
