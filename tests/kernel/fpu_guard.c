@@ -4,14 +4,25 @@
  * registers and the control words, and looks again and again whether they
  * are still there.
  *
- *	fpu_guard SECONDS
+ *	fpu_guard SECONDS [CLIENTS]
  *
- * Exit 0: never a change; 1: a change was seen.
+ * One process a CPU does so, while CLIENTS processes ask the device again and
+ * again. All of them are forks of this one, which only waits: when the
+ * module's guard is left out, whoever computes may be hit, and a shell that
+ * starts programs would be.
+ *
+ * Exit 0: never a change; 1: a change was seen, or a process died of one.
  */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 #define SPIN 2000000ul
 #define MXCSR_ODD 0x3f80u	/* rounds down: not the kernel's default */
@@ -94,19 +105,11 @@ static int compare(unsigned int regs, unsigned int bytes, int masks)
 	return 0;
 }
 
-int main(int argc, char **argv)
+static void fill(void)
 {
-	int avx512 = __builtin_cpu_supports("avx512bw");
-	int avx = __builtin_cpu_supports("avx");
-	time_t end = time(NULL) + (argc > 1 ? atoi(argv[1]) : 10);
-	unsigned long rounds = 0;
 	unsigned int i;
 	long double x;
 
-	_Static_assert(__builtin_offsetof(struct state, k) == 2048, "k");
-	_Static_assert(__builtin_offsetof(struct state, st) == 2112, "st");
-	_Static_assert(__builtin_offsetof(struct state, mxcsr) == 2240, "mxcsr");
-	_Static_assert(__builtin_offsetof(struct state, fcw) == 2244, "fcw");
 	for (i = 0; i < sizeof(in.v); i++)
 		in.v[i / 64][i % 64] = i * 37 + i / 64 + 1;
 	for (i = 0; i < 8; i++) {
@@ -116,6 +119,15 @@ int main(int argc, char **argv)
 	}
 	in.mxcsr = MXCSR_ODD;
 	in.fcw = FCW_ODD;
+}
+
+static int hold(time_t end)
+{
+	int avx512 = __builtin_cpu_supports("avx512bw");
+	int avx = __builtin_cpu_supports("avx");
+	unsigned long rounds = 0;
+
+	fill();
 	do {
 		memset(&out, 0, sizeof(out));
 		if (avx512)
@@ -132,4 +144,69 @@ int main(int argc, char **argv)
 	printf("%lu rounds, %s\n", rounds,
 	       avx512 ? "zmm" : avx ? "ymm" : "xmm");
 	return 0;
+}
+
+/* A process that holds on @cpu. It flushes what it says, and nothing else. */
+static pid_t start_holder(int cpu, time_t end)
+{
+	pid_t pid = fork();
+	cpu_set_t set;
+	int bad;
+
+	if (pid)
+		return pid;
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	sched_setaffinity(0, sizeof(set), &set);
+	bad = hold(end);
+	fflush(stdout);
+	_exit(bad);
+}
+
+static pid_t start_client(void)
+{
+	static const char prompt[] = "Once upon a time";
+	pid_t pid = fork();
+	char buf[256];
+	int fd;
+
+	if (pid)
+		return pid;
+	for (;;) {
+		fd = open("/dev/llama", O_RDWR);
+		if (fd < 0 || write(fd, prompt, sizeof(prompt) - 1) < 0)
+			_exit(2);
+		while (read(fd, buf, sizeof(buf)) > 0)
+			;
+		close(fd);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	int seconds = argc > 1 ? atoi(argv[1]) : 10;
+	int n_clients = argc > 2 ? atoi(argv[2]) : 0;
+	int n_cpus = (int)sysconf(_SC_NPROCESSORS_ONLN);
+	time_t end = time(NULL) + seconds;
+	pid_t holders[64], clients[64];
+	int i, status, bad = 0;
+
+	_Static_assert(__builtin_offsetof(struct state, k) == 2048, "k");
+	_Static_assert(__builtin_offsetof(struct state, st) == 2112, "st");
+	_Static_assert(__builtin_offsetof(struct state, mxcsr) == 2240, "mxcsr");
+	_Static_assert(__builtin_offsetof(struct state, fcw) == 2244, "fcw");
+	if (n_cpus > 64 || n_clients > 64)
+		return 2;
+	for (i = 0; i < n_clients; i++)
+		clients[i] = start_client();
+	for (i = 0; i < n_cpus; i++)
+		holders[i] = start_holder(i, end);
+	for (i = 0; i < n_cpus; i++)
+		if (waitpid(holders[i], &status, 0) < 0 || status)
+			bad = 1;
+	for (i = 0; i < n_clients; i++)
+		kill(clients[i], SIGKILL);
+	for (i = 0; i < n_clients; i++)
+		waitpid(clients[i], &status, 0);
+	return bad;
 }
