@@ -32,6 +32,23 @@ static void put_strip(struct cursor *c, struct lx_mat *mat, u32 i)
 		c->m->blocks[c->block].size = lx_align_up(c->used, 4096ul);
 }
 
+/*
+ * The other matrix of a gated product: one tile takes a strip of each, so
+ * they alternate in memory and a worker still reads one stream.
+ */
+static struct lx_mat *mate_of(struct lx_model *m, const struct lx_mat *mat,
+			      bool *second)
+{
+	for (u32 l = 0; l < m->hp.n_layer; l++) {
+		struct lx_layer *y = &m->layers[l];
+
+		*second = mat == &y->up;
+		if (mat == &y->gate || *second)
+			return *second ? &y->gate : &y->up;
+	}
+	return NULL;
+}
+
 /* All strips in the order of the items, which is that of a pass. */
 static u32 walk(struct lx_model *m, bool place)
 {
@@ -39,14 +56,22 @@ static u32 walk(struct lx_model *m, bool place)
 
 	for (u32 i = 0; i < m->n_items; i++) {
 		struct lx_item *it = &m->items[i];
+		struct lx_mat *mate;
 		u32 n, first;
+		bool second;
 
 		if (!it->mat)
 			continue;
+		mate = mate_of(m, it->mat, &second);
+		if (mate && second && mate->n_strips)
+			continue;	/* placed beside the first */
 		n = it->mat->n_strips * it->n_expert;
 		first = it->mat->n_strips * it->expert;
-		for (u32 s = 0; s < n; s++)
+		for (u32 s = 0; s < n; s++) {
 			put_strip(&c, it->mat, first + s);
+			if (mate && mate->n_strips)
+				put_strip(&c, mate, first + s);
+		}
 	}
 	return c.used ? c.block + 1 : c.block;
 }

@@ -16,7 +16,7 @@
 #include "pool.h"
 
 #define HUGE_PAGE (2u << 20)
-#define WEIGHT_BLOCK (4u << 20)
+#define WEIGHT_BLOCK (64u << 20)
 
 struct user_host {
 	struct lx_host host;
@@ -35,6 +35,12 @@ static void account(struct lx_host *h, enum lx_mem kind, u64 size)
 	__atomic_add_fetch(&to_user(h)->held[kind], size, __ATOMIC_RELAXED);
 }
 
+/* Whole huge pages from one on: a part of one would be of small pages. */
+static size_t mapped(size_t size)
+{
+	return lx_align_up(size, size >= HUGE_PAGE ? (size_t)HUGE_PAGE : 4096);
+}
+
 /* Zeroed pages; from a huge page on, aligned to one and asking for them. */
 static void *map_pages(size_t size)
 {
@@ -42,9 +48,9 @@ static void *map_pages(size_t size)
 	size_t head, tail;
 	char *p;
 
-	if (size > SIZE_MAX - align - 4096)
+	if (size > SIZE_MAX - 2 * (size_t)HUGE_PAGE)
 		return NULL;
-	size = lx_align_up(size, 4096);
+	size = mapped(size);
 	p = mmap(NULL, size + align, PROT_READ | PROT_WRITE,
 		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (p == MAP_FAILED)
@@ -65,7 +71,7 @@ static void *map_pages(size_t size)
 
 static void unmap_pages(void *p, size_t size)
 {
-	munmap(p, lx_align_up(size, 4096));
+	munmap(p, mapped(size));
 }
 
 static void *host_alloc(struct lx_host *h, size_t size, enum lx_mem kind)
