@@ -1,25 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
- * Pre-tokenizers against regular expressions (pretokenizer_vectors.h), and
- * on texts made to be slow or wrong: words must cover any text, in linear
- * time.
+ * Pre-tokenizers against the reference (pretokenizer_ref.tsv), and on texts
+ * made to be slow or wrong: words must cover any text, in linear time.
  */
+#define _GNU_SOURCE
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "ggufw.h"
+#include "lx/vocab.h"
 #include "pretokenizer.h"
-#include "pretokenizer_vectors.h"
-#include "testhost.h"
 #include "unicode.h"
+#include "vectors.h"
 
 static struct test_host host;
 
 static const char *const names[] = {
-	"default", "llama-bpe", "llama3", "llama-v3", "gpt-2", "qwen2",
-	"qwen35", "smollm", "starcoder", "refact", "command-r",
-	"deepseek-llm", "deepseek-coder", "deepseek-v3", "falcon", "mpt",
-	"olmo", "tekken", "gpt-4o", "seed-coder", "deepseek-r1-qwen", "glm4",
+	"default", "llama-bpe", "gpt-2", "qwen2", "qwen35", "smollm",
+	"deepseek-llm", "deepseek-coder", "deepseek-v3", "falcon", "tekken",
+	"gpt-4o", "minicpm5", "bloom", "viking", "seed-coder",
 };
 
 static const struct lx_pre *pre(const char *name)
@@ -29,27 +29,143 @@ static const struct lx_pre *pre(const char *name)
 	return lx_pre_find(s);
 }
 
-static void test_vectors(void)
+/* A byte as byte-level BPE writes it. */
+static void put_char(char *out, u32 byte)
 {
-	for (size_t i = 0; i < LX_ARRAY_SIZE(vectors); i++) {
-		const char *text = texts[vectors[i].text];
-		const struct lx_pre *p = pre(vectors[i].pre);
-		struct lx_pre_walk w;
-		size_t end, k = 0;
+	out[lx_utf8_encode(lx_byte_to_char((u8)byte), (u8 *)out)] = 0;
+}
 
-		check(p != NULL, "no pre-tokenizer %s", vectors[i].pre);
-		if (!p)
-			continue;
-		lx_pre_start(&w, p, (const u8 *)text, 0, strlen(text));
-		do {
-			end = lx_pre_next(&w);
-		} while (end == vectors[i].end[k++] && end);
-		k--;
-		check(end == vectors[i].end[k],
-		      "%s, text %u: word %zu ends at %zu, not %u",
-		      vectors[i].pre, vectors[i].text, k, end,
-		      vectors[i].end[k]);
+/*
+ * The vocabulary of pretokenizer_ref.tsv: every byte, every two of them, and
+ * merges of any two: the tokens of a text show where its words end.
+ */
+static void build_pairs(struct ggufw *w, const char *name)
+{
+	char a[8], b[8], text[16];
+
+	gw_head(w, 3, 0, 4);
+	gw_kv_str(w, "tokenizer.ggml.model", "gpt2");
+	gw_kv_str(w, "tokenizer.ggml.pre", name);
+	gw_kv_array(w, "tokenizer.ggml.tokens", LX_GGUF_STRING, 256 + 65536);
+	for (u32 i = 0; i < 256; i++) {
+		put_char(a, i);
+		gw_str(w, a);
 	}
+	for (u32 i = 0; i < 65536; i++) {
+		put_char(a, i >> 8);
+		put_char(b, i & 255);
+		snprintf(text, sizeof(text), "%s%s", a, b);
+		gw_str(w, text);
+	}
+	gw_kv_array(w, "tokenizer.ggml.merges", LX_GGUF_STRING, 65536);
+	for (u32 i = 0; i < 65536; i++) {
+		put_char(a, i >> 8);
+		put_char(b, i & 255);
+		snprintf(text, sizeof(text), "%s %s", a, b);
+		gw_str(w, text);
+	}
+}
+
+static bool is_listed(const char *list, const char *name)
+{
+	size_t n = strlen(name);
+
+	for (const char *p = list; (p = strstr(p, name)); p += n)
+		if ((p == list || p[-1] == ',') && (!p[n] || p[n] == ','))
+			return true;
+	return false;
+}
+
+/* @want: the length of each token, a digit each. */
+static bool cuts_as(const struct lx_vocab *v, const char *text, size_t n,
+		    const char *want)
+{
+	static s32 ids[4096];
+	s64 got = lx_tokenize(v, text, n, 0, ids, LX_ARRAY_SIZE(ids));
+
+	if (got != (s64)strlen(want))
+		return false;
+	for (s64 i = 0; i < got; i++)
+		if (want[i] != (ids[i] < 256 ? '1' : '2'))
+			return false;
+	return true;
+}
+
+struct ref_line {
+	char *text;	/* as in the file, and decoded */
+	size_t n;
+	const char *cuts, *names;
+};
+
+static void test_name(const char *name, const struct ref_line *line, u32 n)
+{
+	static struct lx_gguf g;
+	struct ggufw w = { 0 };
+	struct test_mem m;
+	struct lx_source src;
+	struct lx_error err = { 0 };
+	struct lx_vocab *v = NULL;
+	u32 seen = 0;
+
+	build_pairs(&w, name);
+	m = (struct test_mem){ w.p, w.n };
+	src = test_source(&m);
+	if (!lx_gguf_open(&g, &host.host, &src, 1, &err))
+		lx_vocab_load(&host.host, &g, &v, &err);
+	check(v != NULL, "%s: %s", name, err.msg);
+	for (u32 i = 0; v && i < n; i++) {
+		if (!is_listed(line[i].names, name))
+			continue;
+		seen++;
+		check(cuts_as(v, line[i].text, line[i].n, line[i].cuts),
+		      "pretokenizer_ref.tsv:%u: %s cuts '%.*s' elsewhere",
+		      i + 1, name, (int)line[i].n, line[i].text);
+	}
+	check(seen > 70, "%s: only %u texts", name, seen);
+	lx_vocab_free(v);
+	lx_gguf_close(&g);
+	gw_free(&w);
+}
+
+/* Whether an earlier line has the name, too. */
+static bool is_old(const struct ref_line *line, u32 at, const char *name)
+{
+	for (u32 i = 0; i < at; i++)
+		if (is_listed(line[i].names, name))
+			return true;
+	return false;
+}
+
+static void test_reference(void)
+{
+	static struct ref_line line[1024];
+	size_t size;
+	char *s = test_read_file("tests/engine/pretokenizer_ref.tsv", &size);
+	char *end, *name;
+	u32 n = 0, count = 0;
+
+	check(s != NULL, "pretokenizer_ref.tsv");
+	for (char *p = s; p && *p && n < LX_ARRAY_SIZE(line); p = end, n++) {
+		end = strchr(p, '\n');
+		if (end)
+			*end++ = 0;
+		line[n].text = test_field(&p);
+		line[n].cuts = test_field(&p);
+		line[n].names = test_field(&p);
+		line[n].n = test_unescape(line[n].text);
+	}
+	for (u32 i = 0; i < n; i++) {
+		char *list = strdup(line[i].names), *rest = list;
+
+		while ((name = strsep(&rest, ",")))
+			if (!is_old(line, i, name)) {
+				test_name(name, line, n);
+				count++;
+			}
+		free(list);
+	}
+	check(count > 55, "only %u names", count);
+	free(s);
 }
 
 /* True when the words are not empty and cover the text. */
@@ -145,7 +261,7 @@ int main(void)
 {
 	test_host_init(&host);
 	test_unicode();
-	test_vectors();
+	test_reference();
 	check(!pre("no-such-thing") && !pre(""), "unknown names");
 	for (size_t i = 0; i < LX_ARRAY_SIZE(names); i++) {
 		const struct lx_pre *p = pre(names[i]);

@@ -10,6 +10,7 @@
 #include "ggufw.h"
 #include "lx/vocab.h"
 #include "testhost.h"
+#include "vectors.h"
 
 #define IDS_MAX 4096
 
@@ -137,24 +138,6 @@ static void round_trip(const struct lx_vocab *v, const char *name,
 	free(out);
 }
 
-static size_t parse_ids(const char *s, s32 *ids)
-{
-	size_t n = 0;
-	char *end;
-
-	while (*s && *s != '\n' && n < IDS_MAX) {
-		long x = strtol(s, &end, 10);
-
-		if (end == s) {
-			s++;
-			continue;
-		}
-		ids[n++] = (s32)x;
-		s = end;
-	}
-	return n;
-}
-
 /* Every text of NAME.inp against its line of NAME.out. */
 static void test_pairs(struct vocab_file *f, const char *name)
 {
@@ -180,7 +163,7 @@ static void test_pairs(struct vocab_file *f, const char *name)
 		if (!next && !*line)
 			break;
 		snprintf(path, sizeof(path), "%s text %u", name, i++);
-		n_out = parse_ids(line, want);
+		n_out = test_ids(line, want, IDS_MAX);
 		expect(f->v, path, p, n, 0, want, n_out);
 		round_trip(f->v, path, p, n, want, n_out);
 		line = strchr(line, '\n');
@@ -190,64 +173,6 @@ static void test_pairs(struct vocab_file *f, const char *name)
 done:
 	free(inp);
 	free(out);
-}
-
-static unsigned int hex4(const char *s)
-{
-	char buf[5] = { s[0], s[1], s[2], s[3], 0 };
-
-	return (unsigned int)strtoul(buf, NULL, 16);
-}
-
-static char *put_utf8(char *o, unsigned int c)
-{
-	if (c < 0x80) {
-		*o++ = (char)c;
-	} else if (c < 0x800) {
-		*o++ = (char)(0xc0 | c >> 6);
-		*o++ = (char)(0x80 | (c & 63));
-	} else if (c < 0x10000) {
-		*o++ = (char)(0xe0 | c >> 12);
-		*o++ = (char)(0x80 | (c >> 6 & 63));
-		*o++ = (char)(0x80 | (c & 63));
-	} else {
-		*o++ = (char)(0xf0 | c >> 18);
-		*o++ = (char)(0x80 | (c >> 12 & 63));
-		*o++ = (char)(0x80 | (c >> 6 & 63));
-		*o++ = (char)(0x80 | (c & 63));
-	}
-	return o;
-}
-
-/* A JSON string in place; returns the length. */
-static size_t unescape(char *s)
-{
-	static const char from[] = "nrtbf", to[] = "\n\r\t\b\f";
-	char *o = s, *p = s + 1;
-
-	for (; *p && *p != '"'; p++) {
-		unsigned int c;
-		const char *k;
-
-		if (*p != '\\') {
-			*o++ = *p;
-			continue;
-		}
-		p++;
-		if (*p != 'u') {
-			k = strchr(from, *p);
-			*o++ = k && *p ? to[k - from] : *p;
-			continue;
-		}
-		c = hex4(p + 1);
-		p += 4;
-		if (c >= 0xd800 && c < 0xdc00) {
-			c = 0x10000 + ((c - 0xd800) << 10) + hex4(p + 3) - 0xdc00;
-			p += 6;
-		}
-		o = put_utf8(o, c);
-	}
-	return (size_t)(o - s);
 }
 
 static void test_vector(char *line, unsigned int no)
@@ -268,8 +193,8 @@ static void test_vector(char *line, unsigned int no)
 		fl &= ~LX_TOK_BOS;
 	if (strstr(flags, "--no-parse-special"))
 		fl &= ~LX_TOK_SPECIAL;
-	n = unescape(text);
-	n_want = parse_ids(ids, want);
+	n = test_unescape(text);
+	n_want = test_ids(ids, want, IDS_MAX);
 	snprintf(name, sizeof(name), "vectors.tsv:%u %s %s", no, line, flags);
 	expect(f->v, name, text, n, fl, want, n_want);
 	/* SentencePiece cannot tell U+2581 from a space. */
@@ -307,7 +232,7 @@ static void expect_ids(const struct lx_vocab *v, const char *name,
 		       const char *text, u32 flags, const char *want)
 {
 	s32 ids[IDS_MAX];
-	size_t n = parse_ids(want, ids);
+	size_t n = test_ids(want, ids, IDS_MAX);
 
 	expect(v, name, text, strlen(text), flags, ids, n);
 }
