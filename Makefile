@@ -26,6 +26,7 @@ V ?=
 BUILD ?= $(if $(SANITIZE),build/san,build)
 MACHINE := $(firstword $(subst -, ,$(shell $(CC) -dumpmachine 2>&1)))
 AR ?= ar
+VERSION := $(shell sed -n 's/.*LLAMUX_VERSION "\(.*\)"/\1/p' include/llamux_version.h)
 
 PREFIX ?= /usr/local
 BINDIR ?= $(PREFIX)/bin
@@ -33,6 +34,7 @@ LIBDIR ?= $(PREFIX)/lib
 INCLUDEDIR ?= $(PREFIX)/include
 DATADIR ?= $(PREFIX)/share
 MANDIR ?= $(DATADIR)/man
+PKGCONFIGDIR ?= $(LIBDIR)/pkgconfig
 
 # What is run, in which kernel, on what.
 BED ?= qemu-6.1
@@ -50,12 +52,14 @@ DEPS = -MMD -MP -MF $(@:.o=.d)
 LINK := $(if $(SANITIZE),-fsanitize=$(SANITIZE)) -pthread
 
 ENGINE_INC := -Iengine/include -Iengine
-USER_INC := -Iinclude/uapi -Iuser -Iengine/include
+USER_INC := -Iinclude -Iinclude/uapi -Iuser -Iengine/include
+# What may end up in the shared library; llamux.h says what it shows.
+PIC := -fPIC -fvisibility=hidden
 
 # The engine is compiled as the kernel will: its integer files without any
 # floating-point or vector register, the others without contraction.
-ENGINE_INT := $(BASE) -ffreestanding -fno-strict-aliasing $(ENGINE_INC)
-ENGINE_FP := $(BASE) -ffreestanding -fno-strict-aliasing -ffp-contract=off \
+ENGINE_INT := $(BASE) $(PIC) -ffreestanding -fno-strict-aliasing $(ENGINE_INC)
+ENGINE_FP := $(BASE) $(PIC) -ffreestanding -fno-strict-aliasing -ffp-contract=off \
 	-fno-math-errno -D_MM_MALLOC_H_INCLUDED $(ENGINE_INC)
 AVX2 := -mavx2 -mfma -mf16c
 AVX512 := $(AVX2) -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni
@@ -83,23 +87,26 @@ KTEST_SRC := $(wildcard tests/kernel/*.c)
 objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 ENGINE_OBJ := $(call objects,$(ENGINE_SRC))
 FP_OBJ := $(call objects,$(FP_SRC))
-USER_OBJ := $(call objects,$(LX_SRC) $(LIB_SRC) $(TOOL_SRC))
+HOST_OBJ := $(call objects,$(LX_SRC) $(LIB_SRC))
+TOOL_OBJ := $(call objects,$(TOOL_SRC))
 TEST_OBJ := $(call objects,$(TEST_SRC) $(HELP_SRC) $(FUZZ_SRC) \
 	fuzz/standalone.c)
-ALL_OBJ := $(ENGINE_OBJ) $(FP_OBJ) $(USER_OBJ) $(TEST_OBJ)
+ALL_OBJ := $(ENGINE_OBJ) $(FP_OBJ) $(HOST_OBJ) $(TOOL_OBJ) $(TEST_OBJ)
 TESTS := $(patsubst tests/%.c,$(BUILD)/tests/%,$(TEST_SRC))
 FUZZERS := $(patsubst %.c,$(BUILD)/%,$(FUZZ_SRC))
 # These run inside booted kernels: nothing but a system call is needed there.
 KTESTS := $(patsubst tests/kernel/%.c,$(BUILD)/kernel-tests/%,$(KTEST_SRC))
 ALL_KTESTS := $(if $(SANITIZE),,$(KTESTS))
 LIBS := $(BUILD)/libllamux.a $(BUILD)/liblx.a
+SONAME := libllamux.so.0
+SHARED := $(if $(SANITIZE),,$(BUILD)/$(SONAME))
 
 # One short line instead of a command. make's own -j, else a job per CPU.
 short = $(if $(V)$(SILENT),,@echo "  $(1)	$(or $(2),$@)" &&)
 JOBS = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
 
 .PHONY: all
-all: $(BUILD)/llamux $(LIBS) $(TESTS) $(ALL_KTESTS) ## Build the command, libraries and tests
+all: command $(LIBS) $(SHARED) $(TESTS) $(ALL_KTESTS) ## Build the command, libraries and tests
 	@:
 
 .PHONY: command
@@ -112,7 +119,13 @@ $(BUILD)/%.a:
 	@rm -f $@
 	$(call short,AR)$(AR) rcs $@ $^
 
-$(BUILD)/llamux: $(call objects,$(TOOL_SRC)) $(LIBS)
+$(BUILD)/$(SONAME): $(ENGINE_OBJ) $(FP_OBJ) $(HOST_OBJ) user/libllamux.map
+	$(call short,LD)$(CC) -shared -pthread -Wl,-soname,$(SONAME) -Wl,-z,defs \
+		-Wl,--version-script=user/libllamux.map $(LDFLAGS) -o $@ \
+		$(filter %.o,$^)
+	@ln -sf $(SONAME) $(BUILD)/libllamux.so
+
+$(BUILD)/llamux: $(TOOL_OBJ) $(LIBS)
 	$(call short,LD)$(CC) $(LINK) $(LDFLAGS) -o $@ $^ -ldl
 
 $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(call objects,$(HELP_SRC)) $(LIBS)
@@ -134,7 +147,8 @@ $(ENGINE_OBJ): FLAGS = $(ENGINE_INT)
 $(FP_OBJ): FLAGS = $(ENGINE_FP) $(ISA)
 $(BUILD)/obj/engine/arch/x86/avx2%: ISA = $(AVX2)
 $(BUILD)/obj/engine/arch/x86/avx512%: ISA = $(AVX512)
-$(USER_OBJ): FLAGS = $(BASE) -pthread $(USER_INC)
+$(HOST_OBJ): FLAGS = $(BASE) $(PIC) -pthread $(USER_INC)
+$(TOOL_OBJ): FLAGS = $(BASE) -pthread $(USER_INC)
 $(TEST_OBJ): FLAGS = $(BASE) -pthread $(USER_INC) -Itests \
 	-Itests/engine -Iengine -Ifuzz
 
@@ -200,29 +214,45 @@ fuzz: ## Build the fuzzers with sanitizers and run each for SECONDS=60
 
 KO := build/module/kernel/llamux.ko
 
+# What goes where: MODE:FILE:PLACE. Packages take it from here, too.
+MAN3 := $(wildcard man/*.3)
+INSTALLED := \
+	755:$(BUILD)/llamux:$(BINDIR)/llamux \
+	644:$(BUILD)/$(SONAME):$(LIBDIR)/$(SONAME) \
+	644:$(BUILD)/libllamux.a:$(LIBDIR)/libllamux.a \
+	644:$(BUILD)/liblx.a:$(LIBDIR)/liblx.a \
+	644:$(BUILD)/libllamux.pc:$(PKGCONFIGDIR)/libllamux.pc \
+	644:user/llamux.h:$(INCLUDEDIR)/llamux.h \
+	644:include/uapi/linux/llamux.h:$(INCLUDEDIR)/linux/llamux.h \
+	644:man/llamux.1:$(MANDIR)/man1/llamux.1 \
+	644:man/llama.4:$(MANDIR)/man4/llama.4 \
+	$(foreach m,$(MAN3),644:$(m):$(MANDIR)/man3/$(notdir $(m))) \
+	644:models/llamux-default.gguf:$(DATADIR)/llamux/default.gguf
+# INSTALLED, a word of an entry: $(call part,N,ENTRY)
+part = $(word $(1),$(subst :, ,$(2)))
+
+define install_file
+install -D -m $(call part,1,$(1)) $(call part,2,$(1)) "$(DESTDIR)$(call part,3,$(1))"
+
+endef
+
+# Its directories are those of this installation.
+.PHONY: $(BUILD)/libllamux.pc
+$(BUILD)/libllamux.pc: user/libllamux.pc.in
+	@mkdir -p $(@D)
+	@sed -e 's|@PREFIX@|$(PREFIX)|;s|@LIBDIR@|$(LIBDIR)|' \
+		-e 's|@INCLUDEDIR@|$(INCLUDEDIR)|;s|@VERSION@|$(VERSION)|' $< >$@
+
 .PHONY: install
-install: command $(LIBS) ## Install command, library, headers, manual, and the module if built
-	install -D -m 755 $(BUILD)/llamux "$(DESTDIR)$(BINDIR)/llamux"
-	install -D -m 644 -t "$(DESTDIR)$(LIBDIR)" $(LIBS)
-	install -D -m 644 -t "$(DESTDIR)$(INCLUDEDIR)" user/llamux.h
-	install -D -m 644 -t "$(DESTDIR)$(INCLUDEDIR)/linux" \
-		include/uapi/linux/llamux.h
-	install -D -m 644 -t "$(DESTDIR)$(MANDIR)/man1" man/llamux.1
-	install -D -m 644 -t "$(DESTDIR)$(MANDIR)/man4" man/llama.4
-	install -D -m 644 models/llamux-default.gguf \
-		"$(DESTDIR)$(DATADIR)/llamux/default.gguf"
+install: command $(LIBS) $(SHARED) $(BUILD)/libllamux.pc ## Install all this, the module if built
+	$(foreach f,$(INSTALLED),$(call install_file,$(f)))
+	ln -sf $(SONAME) "$(DESTDIR)$(LIBDIR)/libllamux.so"
 	@[ ! -e $(KO) ] || scripts/install-module $(KO) "$(DESTDIR)"
 
 .PHONY: uninstall
 uninstall: ## Remove what install installed
-	rm -f "$(DESTDIR)$(BINDIR)/llamux" \
-		"$(DESTDIR)$(LIBDIR)/libllamux.a" \
-		"$(DESTDIR)$(LIBDIR)/liblx.a" \
-		"$(DESTDIR)$(INCLUDEDIR)/llamux.h" \
-		"$(DESTDIR)$(INCLUDEDIR)/linux/llamux.h" \
-		"$(DESTDIR)$(MANDIR)/man1/llamux.1" \
-		"$(DESTDIR)$(MANDIR)/man4/llama.4" \
-		"$(DESTDIR)$(DATADIR)/llamux/default.gguf"
+	rm -f $(foreach f,$(INSTALLED),"$(DESTDIR)$(call part,3,$(f))") \
+		"$(DESTDIR)$(LIBDIR)/libllamux.so"
 	rm -f "$(DESTDIR)"/lib/modules/*/updates/llamux.ko
 
 .PHONY: clean

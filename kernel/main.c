@@ -9,13 +9,12 @@
 #include "debugfs.h"
 #include "device.h"
 #include "fpu.h"
+#include "llamux_version.h"
 #include "model.h"
 #include "oom.h"
 #include "owner.h"
 #include "procfs.h"
 #include "worker.h"
-
-#define VERSION "0.1.0"
 
 static int __init llamux_init(void)
 {
@@ -44,7 +43,7 @@ static int __init llamux_init(void)
 	if (err)
 		goto err_device;
 	llamux_debugfs_init();
-	pr_info("version %s, simd=%s, %u threads\n", VERSION,
+	pr_info("version %s, simd=%s, %u threads\n", LLAMUX_VERSION,
 		llamux_model_simd(), llamux_worker_count());
 	return 0;
 
@@ -81,4 +80,4 @@ module_exit(llamux_exit);
 
 MODULE_LICENSE("GPL");
 MODULE_DESCRIPTION("A large language model inside the Linux kernel");
-MODULE_VERSION(VERSION);
+MODULE_VERSION(LLAMUX_VERSION);

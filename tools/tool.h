@@ -12,8 +12,7 @@
 #include <stdio.h>
 
 #include "llamux.h"
-
-#define LLAMUX_VERSION "0.1.0"
+#include "llamux_version.h"
 
 /* Exit codes; llamux(1) documents them. */
 enum {

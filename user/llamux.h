@@ -30,6 +30,9 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#ifdef __GNUC__
+#pragma GCC visibility push(default)	/* the shared library's exports */
+#endif
 
 #define LLAMUX_DEVICE "/dev/llama"
 #define LLAMUX_CONTROL "/dev/llamactl"
@@ -134,6 +137,9 @@ int llamux_load_progress(const char *name, uint64_t *done, uint64_t *total);
 /* The name llamux_load_model() gives a file. */
 void llamux_model_name(const char *file, char name[LLAMUX_NAME_MAX]);
 
+#ifdef __GNUC__
+#pragma GCC visibility pop
+#endif
 #ifdef __cplusplus
 }
 #endif
