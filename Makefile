@@ -35,6 +35,9 @@ INCLUDEDIR ?= $(PREFIX)/include
 DATADIR ?= $(PREFIX)/share
 MANDIR ?= $(DATADIR)/man
 PKGCONFIGDIR ?= $(LIBDIR)/pkgconfig
+BASHCOMPDIR ?= $(DATADIR)/bash-completion/completions
+ZSHCOMPDIR ?= $(DATADIR)/zsh/site-functions
+FISHCOMPDIR ?= $(DATADIR)/fish/vendor_completions.d
 
 # What is run, in which kernel, on what.
 BED ?= qemu-6.1
@@ -216,6 +219,7 @@ KO := build/module/kernel/llamux.ko
 
 # What goes where: MODE:FILE:PLACE. Packages take it from here, too.
 MAN3 := $(wildcard man/*.3)
+COMPLETIONS := $(addprefix $(BUILD)/completion/,bash zsh fish)
 INSTALLED := \
 	755:$(BUILD)/llamux:$(BINDIR)/llamux \
 	644:$(BUILD)/$(SONAME):$(LIBDIR)/$(SONAME) \
@@ -227,6 +231,9 @@ INSTALLED := \
 	644:man/llamux.1:$(MANDIR)/man1/llamux.1 \
 	644:man/llama.4:$(MANDIR)/man4/llama.4 \
 	$(foreach m,$(MAN3),644:$(m):$(MANDIR)/man3/$(notdir $(m))) \
+	644:$(BUILD)/completion/bash:$(BASHCOMPDIR)/llamux \
+	644:$(BUILD)/completion/zsh:$(ZSHCOMPDIR)/_llamux \
+	644:$(BUILD)/completion/fish:$(FISHCOMPDIR)/llamux.fish \
 	644:models/llamux-default.gguf:$(DATADIR)/llamux/default.gguf
 # INSTALLED, a word of an entry: $(call part,N,ENTRY)
 part = $(word $(1),$(subst :, ,$(2)))
@@ -236,6 +243,10 @@ install -D -m $(call part,1,$(1)) $(call part,2,$(1)) "$(DESTDIR)$(call part,3,$
 
 endef
 
+$(COMPLETIONS): $(BUILD)/llamux scripts/completion
+	@mkdir -p $(@D)
+	@scripts/completion $(@F) $< >$@
+
 # Its directories are those of this installation.
 .PHONY: $(BUILD)/libllamux.pc
 $(BUILD)/libllamux.pc: user/libllamux.pc.in
@@ -244,7 +255,7 @@ $(BUILD)/libllamux.pc: user/libllamux.pc.in
 		-e 's|@INCLUDEDIR@|$(INCLUDEDIR)|;s|@VERSION@|$(VERSION)|' $< >$@
 
 .PHONY: install
-install: command $(LIBS) $(SHARED) $(BUILD)/libllamux.pc ## Install all this, the module if built
+install: $(LIBS) $(SHARED) $(COMPLETIONS) $(BUILD)/libllamux.pc ## Install all, the module if built
 	$(foreach f,$(INSTALLED),$(call install_file,$(f)))
 	ln -sf $(SONAME) "$(DESTDIR)$(LIBDIR)/libllamux.so"
 	@[ ! -e $(KO) ] || scripts/install-module $(KO) "$(DESTDIR)"

@@ -16,7 +16,7 @@ packages() {
 	case $1 in
 	build) echo gcc make libc6-dev libedit2 ;;
 	check) echo shellcheck clang-format binutils ;;
-	test) echo python3 pkg-config ;;
+	test) echo python3 pkg-config mandoc fish zsh ;;
 	kernel) echo gcc make libc6-dev dwarves kmod xz-utils debootstrap util-linux ;;
 	qemu) echo qemu-system-x86 busybox-static cpio kmod xz-utils util-linux ;;
 	uml) echo gcc make libc6-dev flex bison bc libelf-dev libssl-dev dwarves xz-utils \

@@ -1,0 +1,95 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# What --help says, the manual and the completions say too, of every command
+# and option; and the completions work in their shells.
+set -uo pipefail
+# shellcheck source-path=SCRIPTDIR
+. "$(dirname "$0")/lib.sh"
+cd "$top" || exit
+
+# "COMMAND OPTION" of every option, read here in another way than
+# scripts/completion does: all words before two spaces that begin with a dash.
+options() {
+	local command
+
+	for command in $(commands); do
+		"$llamux" "$command" --help |
+			sed -nE 's/^  (-.*[^ ])  .*/\1/p' |
+			grep -oE '(^|[ ,])-[-a-zA-Z]+' | tr -d ' ,' |
+			sed "s/^/$command /"
+	done
+}
+
+commands() {
+	"$llamux" --help | sed -nE 's/^  ([a-z]+) .*/\1/p'
+}
+
+# In the manual a dash is "\-".
+in_manual() {
+	grep -qE -- "${1//-/\\\\-}([^a-z\\\\]|\\\\f|\$)" man/llamux.1
+}
+
+for shell in bash zsh fish; do
+	scripts/completion $shell "$llamux" >"$work/$shell"
+done
+# shellcheck source=/dev/null
+. "$work/bash"
+
+# completes WORD...: what bash offers for the last word, a line each
+completes() {
+	COMP_WORDS=(llamux "$@")
+	COMP_CWORD=$#
+	_llamux llamux "${*: -1}" "${COMP_WORDS[COMP_CWORD - 1]}" 2>/dev/null
+	printf '%s\n' "${COMPREPLY[@]}"
+}
+
+offers() {
+	completes "${@:2}" | grep -xF -- "$1" >/dev/null
+}
+
+n=0
+for command in $(commands); do
+	is "manual: $command" grep -qE "llamux $command\b" man/llamux.1
+	is "bash: $command" offers "$command" "${command:0:2}"
+	n=$((n + 1))
+done
+is "there are commands" test "$n" -gt 10
+while read -r command option; do
+	is "manual: $command $option" in_manual "$option"
+	is "bash: $command $option" offers "$option" "$command" "$option"
+	case $option in
+	--*)
+		is "zsh: $command $option" grep -qE -- "[',{]${option}[=['}]" "$work/zsh"
+		is "fish: $command $option" grep -q -- " -l ${option#--} " "$work/fish"
+		;;
+	esac
+done < <(options)
+
+is "bash: values" test "$(completes ask --kv f | paste -sd ' ')" = "f16 f32"
+is "bash: values of options before the command" offers avx2 --simd av
+is "bash: options of one command only" test -z "$(completes ask --session)"
+is "bash: a value is no command" offers --kv --model x ask --k
+touch "$work/a.gguf" "$work/b.txt"
+is "bash: model files" test "$(completes plan "$work/")" = "$work/a.gguf"
+if command -v fish >/dev/null; then
+	fish_says() {
+		fish --no-config -c "source $work/fish; complete -C '$1'"
+	}
+	is "fish: commands" grep -q '^tokenize' <(fish_says 'llamux to')
+	is "fish: options" grep -q '^--temp' <(fish_says 'llamux ask --te')
+	is "fish: values" grep -q "^f32" <(fish_says 'llamux ask --kv f')
+else
+	skipped=$((skipped + 3))
+fi
+if command -v zsh >/dev/null; then
+	is "zsh: parses" zsh -n "$work/zsh"
+else
+	skipped=$((skipped + 1))
+fi
+if command -v mandoc >/dev/null; then
+	is "the manual is clean" mandoc -T lint -W warning man/*.[1-8]
+else
+	skipped=$((skipped + 1))
+fi
+finish
