@@ -161,10 +161,12 @@ $(ALL_OBJ): $(BUILD)/obj/%.o: %.c Makefile
 
 -include $(ALL_OBJ:.o=.d)
 -include $(wildcard scripts/*.mk)
+-include packaging/packaging.mk
 
 .PHONY: help
 help: ## List the targets
-	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/\1	\2/p' Makefile | expand -t 16
+	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/\1	\2/p' \
+		Makefile packaging/packaging.mk | expand -t 16
 	@echo
 	@sed -n '/^#	CC,/,/^$$/s/^#	/  /p' Makefile | expand -t 40
 
@@ -218,7 +220,9 @@ fuzz: ## Build the fuzzers with sanitizers and run each for SECONDS=60
 KO := build/module/kernel/llamux.ko
 
 # What goes where: MODE:FILE:PLACE. Packages take it from here, too.
-MAN3 := $(wildcard man/*.3)
+# Every call has its page: the one whose NAME line begins with it, or a link.
+MAN3 := $(patsubst %,$(BUILD)/man3/%.3,$(shell \
+	sed -n '/^.SH NAME/{n;s/ .- .*//;s/,//g;p}' man/*.3))
 COMPLETIONS := $(addprefix $(BUILD)/completion/,bash zsh fish)
 INSTALLED := \
 	755:$(BUILD)/llamux:$(BINDIR)/llamux \
@@ -243,6 +247,12 @@ install -D -m $(call part,1,$(1)) $(call part,2,$(1)) "$(DESTDIR)$(call part,3,$
 
 endef
 
+$(MAN3): $(BUILD)/man3/%.3: $(wildcard man/*.3)
+	@mkdir -p $(@D)
+	@page=$$(grep -lE '^(.*, )?$*(,.*)? \\- ' man/*.3) && \
+		if [ "$$page" = man/$*.3 ]; then cp $$page $@; \
+		else echo ".so man3/$${page#man/}" >$@; fi
+
 $(COMPLETIONS): $(BUILD)/llamux scripts/completion
 	@mkdir -p $(@D)
 	@scripts/completion $(@F) $< >$@
@@ -255,7 +265,8 @@ $(BUILD)/libllamux.pc: user/libllamux.pc.in
 		-e 's|@INCLUDEDIR@|$(INCLUDEDIR)|;s|@VERSION@|$(VERSION)|' $< >$@
 
 .PHONY: install
-install: $(LIBS) $(SHARED) $(COMPLETIONS) $(BUILD)/libllamux.pc ## Install all, the module if built
+install: $(LIBS) $(SHARED) $(BUILD)/libllamux.pc ## Install all, the module if built
+install: $(COMPLETIONS) $(MAN3)
 	$(foreach f,$(INSTALLED),$(call install_file,$(f)))
 	ln -sf $(SONAME) "$(DESTDIR)$(LIBDIR)/libllamux.so"
 	@[ ! -e $(KO) ] || scripts/install-module $(KO) "$(DESTDIR)"

@@ -38,6 +38,12 @@ is "no text relocations, no executable stack" test -z "$(
 
 root=$work/root
 is "make install" make -s install BUILD=build DESTDIR="$root" PREFIX=/usr
+while read -r call; do
+	is "man 3 $call" grep -qE '^\.(TH|so) ' "$root/usr/share/man/man3/$call.3"
+	is "it describes $call" grep -q "$call(" \
+		"$root/usr/share/man/man3/$(sed -n 's|^.so man3/||p' \
+			"$root/usr/share/man/man3/$call.3" | grep . || echo "$call.3")"
+done <"$work/declared"
 export PKG_CONFIG_LIBDIR=$root/usr/lib/pkgconfig PKG_CONFIG_SYSROOT_DIR=$root
 export PKG_CONFIG_ALLOW_SYSTEM_CFLAGS=1 PKG_CONFIG_ALLOW_SYSTEM_LIBS=1
 cat >"$work/ask.c" <<'C'
