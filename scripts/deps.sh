@@ -3,10 +3,10 @@
 #
 # Install the Debian packages that a part of the project needs.
 #
-#	scripts/deps.sh GROUP...	groups: build check test kernel qemu uml fuzz
+#	scripts/deps.sh GROUP...	groups: build check test kernel qemu uml fuzz deb
 #
 # build: the tools; check: style; test: what tests run; kernel: modules for
-# Debian's kernels; qemu, uml: the beds (see beds/README.md); fuzz: clang.
+# Debian's kernels; qemu, uml: the beds (see beds/README.md); fuzz: clang; deb: packages.
 # Nothing is called when nothing is missing. Set LLAMUX_NO_DEPS=1 to be told
 # what is missing instead of having it installed.
 set -euo pipefail
@@ -22,8 +22,9 @@ packages() {
 	uml) echo gcc make libc6-dev flex bison bc libelf-dev libssl-dev dwarves xz-utils \
 		busybox-static cpio util-linux ;;
 	fuzz) echo clang ;;
+	deb) echo dpkg-dev debhelper dh-dkms lintian gcc make libc6-dev xz-utils ;;
 	*)
-		echo "deps: no group '$1' (build check test kernel qemu uml fuzz)" >&2
+		echo "deps: no group '$1' (build check test kernel qemu uml fuzz deb)" >&2
 		return 2
 		;;
 	esac
