@@ -126,7 +126,11 @@ static u64 carve_all(struct lx_engine *e, void *base)
 	e->x = carve(&c, (u64)b * e->ld_embd * 4);
 	e->act_embd = carve_act(&c, b, hp->n_embd);
 	e->qkv = carve(&c, (u64)b * e->ld_qkv * 4);
-	e->sin_cos = carve(&c, (u64)b * hp->n_rot * 4);
+	e->sin_cos[LX_ROPE_MAIN] = carve(&c, (u64)b * hp->n_rot * 4);
+	if (lx_model_has_rope(e->model, LX_ROPE_LOCAL))
+		e->sin_cos[LX_ROPE_LOCAL] = carve(&c, (u64)b * hp->n_rot * 4);
+	if (e->model->arch->post_norms)
+		e->y = carve(&c, (u64)b * e->ld_embd * 4);
 	e->act_attn = carve_act(&c, b, hp->n_head * hp->hdv);
 	e->state = carve(&c, b * part_row(e) * 4);
 	e->part_floats = b * part_row(e) * min_slots(e);
@@ -169,6 +173,9 @@ static int set_params(struct lx_engine *e, const struct lx_engine_params *p,
 		return lx_fail(err, -LX_EINVAL, "KV type %u is not known",
 			       e->kv_type);
 	lx_kv_shape(e);
+	if (lx_model_has_rope(e->model, LX_ROPE_LONG) &&
+	    e->n_ctx > hp->rope_orig_ctx)
+		e->main_rope = LX_ROPE_LONG;
 	e->shape.tokens = lx_max(16 / e->shape.group, 1u);
 	e->max_free = (u64)e->n_planned * lx_div_up(e->n_ctx, LX_PAGE);
 	return 0;

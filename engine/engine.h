@@ -63,7 +63,10 @@ struct lx_engine {
 	struct lx_block scratch;
 	u32 ld_embd, ld_qkv, k_off, v_off, ld_attn, ld_ff, ld_vocab, ld_expert;
 	void *x, *qkv, *part, *state, *h, *out, *logits, *route_logits,
-	     *route_weight, *sin_cos;
+	     *route_weight;
+	void *y;		/* of a layer, before its own norm, or NULL */
+	void *sin_cos[LX_ROPE_LONG];	/* LOCAL: NULL when not needed */
+	u32 main_rope;		/* LX_ROPE_MAIN or LX_ROPE_LONG */
 	struct lx_act act_embd, act_attn, act_ff, act_row, act_expert;
 	u32 *choice, *slot_of, *rows, *n_runs;
 	struct lx_run *runs;

@@ -73,14 +73,39 @@ static struct lx_op *add_matmul(struct lx_engine *e, const struct lx_act *act,
 	return op;
 }
 
-static void add_seg(struct lx_op *op, const struct lx_mat *mat, void *out,
-		    u32 ld)
+static void add_seg(struct lx_op *op, const struct lx_mat *mat,
+		    const struct lx_vec *bias, void *out, u32 ld)
 {
 	struct lx_seg *s = &op->mm.seg[op->mm.n_seg++];
 
 	s->mat = mat;
+	s->bias = bias && bias->n ? bias : NULL;
 	s->out = out;
 	s->ld = ld;
+}
+
+/*
+ * A product that is added to the residual stream, with a norm of its own
+ * before that where the architecture has one.
+ */
+static void add_output(struct lx_engine *e, const struct lx_act *act,
+		       const struct lx_mat *mat, const struct lx_vec *bias,
+		       const struct lx_vec *norm)
+{
+	u32 mode = norm->n ? LX_MM_STORE : LX_MM_ADD;
+	struct lx_op *op = add_matmul(e, act, &e->run, mode);
+
+	add_seg(op, mat, bias, norm->n ? e->y : e->x, e->ld_embd);
+	cut_matmul(e, op, e->n_tokens, 1);
+	if (!norm->n)
+		return;
+	op = lx_forward_add(e, e->model->ops->residual, e->n_tokens);
+	op->residual.x = e->x;
+	op->residual.y = e->y;
+	op->residual.weight = norm->p;
+	op->residual.n = e->model->hp.n_embd;
+	op->residual.ld = e->ld_embd;
+	op->residual.eps_bits = e->model->hp.eps_bits;
 }
 
 /* ---- norm and quantization ---- */
@@ -124,11 +149,8 @@ static void add_rope(struct lx_engine *e, const struct lx_layer *y, u32 layer)
 	op->rope.k_off = e->k_off;
 	op->rope.v_off = e->v_off;
 	op->rope.shape = &e->shape;
-	op->rope.sin_cos = e->sin_cos;
+	op->rope.sin_cos = e->sin_cos[y->rope];
 	op->rope.n_rot = e->model->hp.n_rot;
-	op->rope.bias_q = y->bias_q.p;
-	op->rope.bias_k = y->bias_k.p;
-	op->rope.bias_v = y->bias_v.p;
 	op->rope.norm_q = y->norm_q.p;
 	op->rope.norm_k = y->norm_k.p;
 	op->rope.eps_bits = e->model->hp.eps_bits;
@@ -145,6 +167,18 @@ static u32 chunks_of_step(const struct lx_engine *e)
 	return last / LX_CHUNK + 1;
 }
 
+/* The first chunk that any token sees through a window. */
+static u32 first_chunk(const struct lx_engine *e, u32 window)
+{
+	u32 first = LX_NONE;
+
+	if (!window)
+		return 0;
+	for (u32 i = 0; i < e->n_tokens; i++)
+		first = lx_min(first, e->pos[i]);
+	return first >= window ? (first - window + 1) / LX_CHUNK : 0;
+}
+
 /* Chunks of one round: as many as the memory for partial results holds. */
 static void set_rounds(struct lx_engine *e)
 {
@@ -158,9 +192,9 @@ static void add_attention(struct lx_engine *e, const struct lx_layer *y,
 			  u32 layer)
 {
 	const struct lx_ops *k = e->model->ops;
-	u32 chunks = chunks_of_step(e);
+	u32 chunks = chunks_of_step(e), first = first_chunk(e, y->window);
 
-	for (u32 c = 0; c < chunks; c += e->shape.n_slots) {
+	for (u32 c = first; c < chunks; c += e->shape.n_slots) {
 		u32 n = lx_min(e->shape.n_slots, chunks - c);
 		struct lx_op *op = lx_forward_add(e, k->attn, n * e->n_items *
 						  e->shape.n_head_kv);
@@ -174,13 +208,15 @@ static void add_attention(struct lx_engine *e, const struct lx_layer *y,
 		op->attn.ld_q = e->ld_qkv;
 		op->attn.part = e->part;
 		op->attn.layer = layer;
+		op->attn.window = y->window;
 		op = lx_forward_add(e, k->merge, e->n_tokens);
 		op->merge.shape = &e->shape;
 		op->merge.part = e->part;
 		op->merge.state = e->state;
 		op->merge.n_chunks = n;
-		op->merge.first = c == 0;
+		op->merge.first = c == first;
 		op->merge.last = c + n == chunks;
+		op->merge.sinks = y->sinks.p;
 		op->merge.run = e->run;
 		op->merge.act = act_for(e->act_attn, &y->o, NULL, NULL);
 		op->merge.t_max = k->t_max;
@@ -195,30 +231,29 @@ static void attention(struct lx_engine *e, const struct lx_layer *y, u32 layer)
 	add_norm(e, e->x, e->ld_embd, &y->attn_norm, &in, &e->run,
 		 e->n_tokens);
 	op = add_matmul(e, &in, &e->run, LX_MM_STORE);
-	add_seg(op, &y->q, e->qkv, e->ld_qkv);
-	add_seg(op, &y->k, (u32 *)e->qkv + e->k_off, e->ld_qkv);
-	add_seg(op, &y->v, (u32 *)e->qkv + e->v_off, e->ld_qkv);
+	add_seg(op, &y->q, &y->bias_q, e->qkv, e->ld_qkv);
+	add_seg(op, &y->k, &y->bias_k, (u32 *)e->qkv + e->k_off, e->ld_qkv);
+	add_seg(op, &y->v, &y->bias_v, (u32 *)e->qkv + e->v_off, e->ld_qkv);
 	cut_matmul(e, op, e->n_tokens, 1);
 	add_rope(e, y, layer);
 	add_attention(e, y, layer);
 	in = act_for(e->act_attn, &y->o, NULL, NULL);
-	op = add_matmul(e, &in, &e->run, LX_MM_ADD);
-	add_seg(op, &y->o, e->x, e->ld_embd);
-	cut_matmul(e, op, e->n_tokens, 1);
+	add_output(e, &in, &y->o, &y->bias_o, &y->attn_post_norm);
 }
 
 /* ---- feed-forward ---- */
 
-/* act -> SwiGLU -> act_ff, over the slots of @runs */
+/* act -> gated unit -> act_ff, over the slots of @runs */
 static void gated(struct lx_engine *e, const struct lx_layer *y,
 		  const struct lx_act *in, const struct lx_run *runs,
 		  const u32 *n_runs, u32 max_runs, u32 n)
 {
-	struct lx_op *op = add_matmul(e, in, runs, LX_MM_SWIGLU);
+	u32 gate = e->model->arch->gate;
+	struct lx_op *op = add_matmul(e, in, runs, gate ? gate : LX_MM_SWIGLU);
 
 	op->mm.n_runs = n_runs;
-	add_seg(op, &y->gate, e->h, e->ld_ff);
-	add_seg(op, &y->up, e->h, e->ld_ff);
+	add_seg(op, &y->gate, &y->bias_gate, e->h, e->ld_ff);
+	add_seg(op, &y->up, &y->bias_up, e->h, e->ld_ff);
 	cut_matmul(e, op, n, max_runs);
 }
 
@@ -226,15 +261,12 @@ static void dense_ffn(struct lx_engine *e, const struct lx_layer *y)
 {
 	struct lx_act in = act_for(e->act_embd, &y->gate, &y->up, NULL);
 	struct lx_act mid = act_for(e->act_ff, &y->down, NULL, NULL);
-	struct lx_op *op;
 
 	add_norm(e, e->x, e->ld_embd, &y->ffn_norm, &in, &e->run, e->n_tokens);
 	gated(e, y, &in, &e->run, &e->one, 1, e->n_tokens);
 	if (mid.q)
 		add_norm(e, e->h, e->ld_ff, NULL, &mid, &e->run, e->n_tokens);
-	op = add_matmul(e, &mid, &e->run, LX_MM_ADD);
-	add_seg(op, &y->down, e->x, e->ld_embd);
-	cut_matmul(e, op, e->n_tokens, 1);
+	add_output(e, &mid, &y->down, &y->bias_down, &y->ffn_post_norm);
 }
 
 static void add_router(struct lx_engine *e, const struct lx_layer *y)
@@ -246,14 +278,13 @@ static void add_router(struct lx_engine *e, const struct lx_layer *y)
 
 	add_norm(e, e->x, e->ld_embd, &y->ffn_norm, &in, &e->run, e->n_tokens);
 	op = add_matmul(e, &in, &e->run, LX_MM_STORE);
-	add_seg(op, &y->router, e->route_logits, e->ld_expert);
+	add_seg(op, &y->router, &y->bias_router, e->route_logits, e->ld_expert);
 	cut_matmul(e, op, e->n_tokens, 1);
 	op = lx_forward_add(e, k->route, e->n_tokens);
 	op->route.logits = e->route_logits;
 	op->route.ld = e->ld_expert;
 	op->route.n_expert = hp->n_expert;
 	op->route.n_used = hp->n_expert_used;
-	op->route.norm_weights = !e->model->arch->no_norm_topk;
 	op->route.choice = e->choice;
 	op->route.weight = e->route_weight;
 	op = lx_forward_add(e, k->gather, 1);
@@ -289,7 +320,7 @@ static void expert_ffn(struct lx_engine *e, const struct lx_layer *y)
 	}
 	op = add_matmul(e, &mid, e->runs, LX_MM_STORE);
 	op->mm.n_runs = e->n_runs;
-	add_seg(op, &y->down, e->out, e->ld_embd);
+	add_seg(op, &y->down, &y->bias_down, e->out, e->ld_embd);
 	cut_matmul(e, op, n, runs);
 	op = lx_forward_add(e, e->model->ops->combine, e->n_tokens);
 	op->combine.x = e->x;
@@ -304,20 +335,30 @@ static void expert_ffn(struct lx_engine *e, const struct lx_layer *y)
 
 /* ---- the whole ---- */
 
+static void add_angles(struct lx_engine *e, u32 table, void *sin_cos)
+{
+	struct lx_model *m = e->model;
+	struct lx_op *op = lx_forward_add(e, m->ops->angles, e->n_tokens);
+
+	op->angles.sin_cos = sin_cos;
+	op->angles.inv_freq = m->inv_freq[table];
+	op->angles.pos = e->pos;
+	op->angles.n_rot = m->hp.n_rot;
+}
+
 void lx_forward_layers(struct lx_engine *e)
 {
 	struct lx_model *m = e->model;
 	struct lx_op *op = lx_forward_add(e, m->ops->embed, e->n_tokens);
 
+	op->embed.scale_bits = m->embd_bits;
 	op->embed.mat = &m->embd;
 	op->embed.tokens = e->tokens;
 	op->embed.x = e->x;
 	op->embed.ld = e->ld_embd;
-	op = lx_forward_add(e, m->ops->angles, e->n_tokens);
-	op->angles.sin_cos = e->sin_cos;
-	op->angles.inv_freq = m->inv_freq;
-	op->angles.pos = e->pos;
-	op->angles.n_rot = m->hp.n_rot;
+	add_angles(e, e->main_rope, e->sin_cos[LX_ROPE_MAIN]);
+	if (e->sin_cos[LX_ROPE_LOCAL])
+		add_angles(e, LX_ROPE_LOCAL, e->sin_cos[LX_ROPE_LOCAL]);
 	set_rounds(e);
 	for (u32 l = 0; l < m->hp.n_layer; l++) {
 		attention(e, &m->layers[l], l);
@@ -342,8 +383,17 @@ void lx_forward_logits(struct lx_engine *e, u32 first, u32 n)
 		      n);
 	op->norm.rows = e->row_slot + first;
 	op = add_matmul(e, &in, run, LX_MM_STORE);
-	add_seg(op, out, e->logits, e->ld_vocab);
+	add_seg(op, out, NULL, e->logits, e->ld_vocab);
 	cut_matmul(e, op, n, 1);
+	if (!e->model->hp.final_cap)
+		return;
+	op = lx_forward_add(e, e->model->ops->cap, 0);
+	op->cap.x = e->logits;
+	op->cap.ld = e->ld_vocab;
+	op->cap.n = e->model->hp.n_vocab;
+	op->cap.n_chunks = lx_div_up(op->cap.n, LX_SAMPLE_CHUNK);
+	op->cap.cap_bits = e->model->hp.final_cap;
+	op->n_tiles = n * op->cap.n_chunks;
 }
 
 static void add_sample(struct lx_engine *e, lx_tile_fn tile, u32 n_tiles)
@@ -377,6 +427,6 @@ u32 lx_forward_max_ops(const struct lx_engine *e)
 	u32 slots = lx_min(lx_max(lx_div_up(chunks, 16u), 2u), chunks);
 	u32 layer = 16 + 2 * lx_div_up(chunks, slots);
 
-	return 2 + e->model->hp.n_layer * layer + 4 +
-	       3 * lx_div_up(e->n_batch, LX_MAX_ROWS) + LX_MAX_ROWS;
+	return 3 + e->model->hp.n_layer * layer + 4 +
+	       4 * lx_div_up(e->n_batch, LX_MAX_ROWS) + LX_MAX_ROWS;
 }

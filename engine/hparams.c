@@ -83,11 +83,29 @@ static u32 get_f32(struct keys *k, const char *name, u32 def, bool need,
 	return v;
 }
 
+static void read_rope_type(struct keys *k, struct lx_hparams *hp)
+{
+	struct lx_str type = { "", 0 };
+	int r = lx_gguf_get_str(&k->m->gguf, key_of(k, "rope.scaling.type"),
+				&type, k->err);
+
+	if (r < 0)
+		k->ret = r;
+	else if (lx_str_eq(type, "yarn"))
+		hp->rope_yarn = true;
+	else if (lx_str_eq(type, "none"))
+		hp->rope_factor = F32_ONE;
+	else if (type.n && !lx_str_eq(type, "linear") &&
+		 !(k->m->arch->longrope && lx_str_eq(type, "longrope")))
+		k->ret = lx_fail(k->err, -LX_ENOPKG,
+				 "rope scaling type '%.*s' is not supported",
+				 (int)lx_min(type.n, 32u), type.p);
+}
+
 static void read_rope(struct keys *k, struct lx_hparams *hp)
 {
 	const struct lx_gguf *g = &k->m->gguf;
-	struct lx_str type = { "", 0 };
-	int r;
+	u32 local = k->m->arch->local_base;
 
 	hp->n_rot = get_u32(k, "rope.dimension_count", hp->hd, 2, hp->hd);
 	hp->rope_base = get_f32(k, "rope.freq_base", 0x461c4000, false, false);
@@ -110,28 +128,92 @@ static void read_rope(struct keys *k, struct lx_hparams *hp)
 				     false, false);
 	if (k->ret)
 		return;
-	r = lx_gguf_get_str(g, key_of(k, "rope.scaling.type"), &type, k->err);
-	if (r < 0) {
-		k->ret = r;
-	} else if (lx_str_eq(type, "yarn")) {
-		hp->rope_yarn = true;
-	} else if (lx_str_eq(type, "none")) {
-		hp->rope_factor = F32_ONE;
-	} else if (type.n && !lx_str_eq(type, "linear")) {
-		k->ret = lx_fail(k->err, -LX_ENOPKG,
-				 "rope scaling type '%.*s' is not supported",
-				 (int)lx_min(type.n, 32u), type.p);
-	}
+	read_rope_type(k, hp);
+	hp->local_base = get_f32(k, "rope.freq_base_swa",
+				 local ? local : hp->rope_base, false, false);
+	hp->local_factor = local ? F32_ONE : hp->rope_factor;
 	if (!k->ret && (hp->n_rot & 1))
 		k->ret = lx_fail(k->err, -LX_EBADMSG,
 				 "rope.dimension_count %u is odd", hp->n_rot);
+}
+
+static void read_experts(struct keys *k, struct lx_hparams *hp)
+{
+	u32 experts = k->m->arch->experts;
+
+	hp->n_expert = get_u32(k, "expert_count", 0, 0, 1024);
+	hp->n_expert_used = get_u32(k, "expert_used_count", 0, 0,
+				    lx_max(hp->n_expert, 1u));
+	if (k->ret)
+		return;
+	if (hp->n_expert && experts == LX_EXPERTS_NONE)
+		k->ret = lx_fail(k->err, -LX_ENOPKG,
+				 "key %s: this architecture has no experts",
+				 key_of(k, "expert_count"));
+	else if (!hp->n_expert && experts == LX_EXPERTS_MUST)
+		k->ret = lx_fail(k->err, -LX_EBADMSG, "key %s is missing",
+				 key_of(k, "expert_count"));
+	else if (hp->n_expert && !hp->n_expert_used)
+		k->ret = lx_fail(k->err, -LX_EBADMSG, "key %s is 0",
+				 key_of(k, "expert_used_count"));
+	if (!hp->n_expert)
+		hp->n_expert_used = 0;
+}
+
+static void read_attention(struct keys *k, struct lx_hparams *hp)
+{
+	const struct lx_arch *a = k->m->arch;
+	u32 v = hp->n_embd / hp->n_head;
+
+	hp->hd = get_u32(k, "attention.key_length", v, 2, 4096);
+	hp->hdv = get_u32(k, "attention.value_length", v, 1, 4096);
+	hp->eps_bits = get_f32(k, "attention.layer_norm_rms_epsilon", 0, true,
+			       true);
+	hp->window = get_u32(k, "attention.sliding_window", a->window, 0,
+			     MAX_CTX);
+	hp->cap = a->cap ? get_f32(k, "attn_logit_softcapping", a->cap, false,
+				   true) : 0;
+	hp->final_cap = a->scale_embd ? get_f32(k, "final_logit_softcapping",
+						a->final_cap, false, true) : 0;
+	hp->score_dim = a->wide_layers == hp->n_layer ? v : hp->hd;
+}
+
+int lx_hparams_layers(struct lx_model *m, struct lx_error *err)
+{
+	const struct lx_hparams *hp = &m->hp;
+	struct keys k = { .m = m, .err = err };
+	const char *key = key_of(&k, "attention.sliding_window_pattern");
+	const struct lx_gguf_kv *kv = lx_gguf_find(&m->gguf, key);
+	u32 pattern = m->arch->pattern;
+
+	if (kv && kv->type == LX_GGUF_ARRAY) {
+		if (kv->elem_type != LX_GGUF_BOOL || kv->count < hp->n_layer)
+			return lx_fail(err, -LX_EBADMSG,
+				       "key %s: not a bool for each layer", key);
+	} else if (kv) {
+		pattern = get_u32(&k, "attention.sliding_window_pattern", 0, 0,
+				  MAX_LAYERS);
+		kv = NULL;
+	}
+	for (u32 l = 0; l < hp->n_layer; l++) {
+		struct lx_layer *y = &m->layers[l];
+		bool local = kv ? lx_gguf_elem(kv, l) != 0 :
+			     !pattern || l % pattern < pattern - 1;
+
+		if (!local || !hp->window)
+			continue;
+		y->window = hp->window;
+		if (hp->local_base != hp->rope_base ||
+		    hp->local_factor != hp->rope_factor)
+			y->rope = LX_ROPE_LOCAL;
+	}
+	return k.ret;
 }
 
 int lx_hparams_read(struct lx_model *m, struct lx_error *err)
 {
 	struct lx_hparams *hp = &m->hp;
 	struct keys k = { .m = m, .err = err };
-	u32 v;
 
 	hp->n_layer = get_u32(&k, "block_count", -1, 1, MAX_LAYERS);
 	hp->n_ctx_train = get_u32(&k, "context_length", -1, 1, MAX_CTX);
@@ -141,22 +223,13 @@ int lx_hparams_read(struct lx_model *m, struct lx_error *err)
 		return k.ret;
 	hp->n_head_kv = get_u32(&k, "attention.head_count_kv", hp->n_head, 1,
 				hp->n_head);
-	hp->n_expert = get_u32(&k, "expert_count", 0, 0, 1024);
-	hp->n_expert_used = get_u32(&k, "expert_used_count", 0, 0,
-				    lx_max(hp->n_expert, 1u));
-	if (hp->n_expert == 0)
-		hp->n_expert_used = 0;
-	hp->n_ff = get_u32(&k, "feed_forward_length",
-			   hp->n_expert && m->arch->moe ? 0 : -1, 0, MAX_DIM);
+	read_experts(&k, hp);
+	hp->n_ff = get_u32(&k, "feed_forward_length", m->arch->experts ==
+			   LX_EXPERTS_MUST ? 0 : -1, 0, MAX_DIM);
 	if (hp->n_expert)
 		hp->n_ff = get_u32(&k, "expert_feed_forward_length", hp->n_ff,
 				   0, MAX_DIM);
-	v = hp->n_embd / hp->n_head;
-	hp->hd = get_u32(&k, "attention.key_length", v, 2, 4096);
-	hp->hdv = get_u32(&k, "attention.value_length", v, 1, 4096);
-	hp->eps_bits = get_f32(&k, "attention.layer_norm_rms_epsilon", 0, true,
-			       true);
-	hp->window = get_u32(&k, "attention.sliding_window", 0, 0, MAX_CTX);
+	read_attention(&k, hp);
 	read_rope(&k, hp);
 	if (k.ret)
 		return k.ret;
@@ -168,11 +241,5 @@ int lx_hparams_read(struct lx_model *m, struct lx_error *err)
 		return lx_fail(err, -LX_EBADMSG,
 			       "head size %u or feed-forward length %u makes no sense",
 			       hp->hd, hp->n_ff);
-	if (hp->n_expert && !hp->n_expert_used)
-		return lx_fail(err, -LX_EBADMSG, "%s.expert_used_count is 0",
-			       m->arch->name);
-	if (m->arch->moe && !hp->n_expert)
-		return lx_fail(err, -LX_EBADMSG, "%s.expert_count is missing",
-			       m->arch->name);
 	return 0;
 }

@@ -18,9 +18,9 @@ void lx_kv_shape(struct lx_engine *e)
 	s->hd = hp->hd;
 	s->hdv_real = hp->hdv;
 	s->hdv = lx_align_up(hp->hdv, LX_STRIP);
-	s->window = hp->window;
 	s->kv_f32 = e->kv_type == LX_KV_F32;
 	s->scale_bits = e->model->score_bits;
+	s->cap_bits = hp->cap;
 	s->v_offset = lx_align_up(LX_PAGE * s->hd * size, 64ull);
 	s->head_bytes = s->v_offset + LX_PAGE * s->hdv * size;
 	s->layer_bytes = s->head_bytes * s->n_head_kv;

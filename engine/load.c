@@ -90,9 +90,9 @@ int lx_model_layout(struct lx_model *m)
 	return 0;
 }
 
-static u64 vec_bytes(u32 n)
+static u64 vec_bytes(const struct lx_vec *v)
 {
-	return (u64)lx_align_up(n, LX_STRIP) * 4;
+	return (u64)v->rows * lx_align_up(v->n, LX_STRIP) * 4;
 }
 
 static u64 freq_bytes(const struct lx_model *m)
@@ -102,13 +102,16 @@ static u64 freq_bytes(const struct lx_model *m)
 
 u64 lx_model_table_bytes(const struct lx_model *m)
 {
-	u64 n = freq_bytes(m);
+	u64 n = 0;
 
+	for (u32 t = 0; t < LX_ROPE_TABLES; t++)
+		if (lx_model_has_rope(m, t))
+			n += freq_bytes(m);
 	for (u32 i = 0; i < m->n_items; i++) {
 		const struct lx_item *it = &m->items[i];
 
 		if (it->vec)
-			n += vec_bytes(it->vec->n);
+			n += vec_bytes(it->vec);
 		else if (!it->expert)
 			n += (u64)it->mat->n_strips * it->mat->n_expert *
 			     sizeof(u8 *);
@@ -123,7 +126,7 @@ static int alloc_tables(struct lx_model *m)
 		struct lx_mat *mat = it->mat;
 
 		if (it->vec) {
-			it->vec->p = lx_model_alloc(m, 1, vec_bytes(it->vec->n));
+			it->vec->p = lx_model_alloc(m, 1, vec_bytes(it->vec));
 			if (!it->vec->p)
 				return -LX_ENOMEM;
 		} else if (!it->expert) {
@@ -134,8 +137,14 @@ static int alloc_tables(struct lx_model *m)
 				return -LX_ENOMEM;
 		}
 	}
-	m->inv_freq = lx_model_alloc(m, 1, freq_bytes(m));
-	return m->inv_freq ? 0 : -LX_ENOMEM;
+	for (u32 t = 0; t < LX_ROPE_TABLES; t++) {
+		if (!lx_model_has_rope(m, t))
+			continue;
+		m->inv_freq[t] = lx_model_alloc(m, 1, freq_bytes(m));
+		if (!m->inv_freq[t])
+			return -LX_ENOMEM;
+	}
+	return 0;
 }
 
 static int alloc_blocks(struct lx_model *m, struct lx_error *err)
@@ -282,8 +291,11 @@ static int load_vec(struct loader *l, const struct lx_item *it)
 {
 	u32 *v = it->vec->p, n = it->vec->n;
 	u32 half = it->rot / 2;
-	int r = read_at(l, it, it->offset, v, (size_t)n * 4);
+	int r = 0;
 
+	for (u32 i = 0; !r && i < it->vec->rows; i++)
+		r = read_at(l, it, it->offset + (u64)i * n * 4,
+			    v + i * lx_align_up(n, LX_STRIP), (size_t)n * 4);
 	if (r || !it->head)
 		return r;
 	/* The order of the rows it belongs to. */
@@ -300,25 +312,54 @@ static int load_vec(struct loader *l, const struct lx_item *it)
 	return 0;
 }
 
-static int build_tables(struct lx_model *m)
+bool lx_model_has_rope(const struct lx_model *m, u32 table)
+{
+	bool local = false;
+
+	if (table == LX_ROPE_LOCAL)
+		for (u32 l = 0; l < m->hp.n_layer && !local; l++)
+			local = m->layers[l].rope == table;
+	return table == LX_ROPE_MAIN || local ||
+	       (table == LX_ROPE_LONG && m->rope_factors[table].n);
+}
+
+static int build_rope(struct lx_model *m, u32 table)
 {
 	const struct lx_hparams *hp = &m->hp;
 	struct lx_op op = { .tile = m->ops->freqs, .n_tiles = 1 };
+	bool local = table == LX_ROPE_LOCAL;
 
-	op.freqs.inv_freq = m->inv_freq;
-	op.freqs.score_bits = &m->score_bits;
-	op.freqs.factors = m->rope_factors.p;
-	op.freqs.hd = hp->hd;
+	op.freqs.inv_freq = m->inv_freq[table];
+	op.freqs.factors = m->rope_factors[table].p;
 	op.freqs.n_rot = hp->n_rot;
 	op.freqs.orig_ctx = hp->rope_orig_ctx;
 	op.freqs.yarn = hp->rope_yarn;
-	op.freqs.base_bits = hp->rope_base;
-	op.freqs.factor_bits = hp->rope_factor;
+	op.freqs.base_bits = local ? hp->local_base : hp->rope_base;
+	op.freqs.factor_bits = local ? hp->local_factor : hp->rope_factor;
 	op.freqs.attn_factor_bits = hp->rope_attn_factor;
 	op.freqs.ext_bits = hp->rope_ext;
 	op.freqs.beta_fast_bits = hp->rope_beta_fast;
 	op.freqs.beta_slow_bits = hp->rope_beta_slow;
 	return lx_run_ops(m->host, &op, 1);
+}
+
+static int build_tables(struct lx_model *m)
+{
+	struct lx_op op = { .tile = m->ops->scales, .n_tiles = 1 };
+	int r = 0;
+
+	for (u32 t = 0; !r && t < LX_ROPE_TABLES; t++)
+		if (m->inv_freq[t])
+			r = build_rope(m, t);
+	op.scales.score_bits = &m->score_bits;
+	op.scales.embd_bits = &m->embd_bits;
+	op.scales.score_dim = m->hp.score_dim;
+	op.scales.embd_dim = m->hp.n_embd;
+	if (!r)
+		r = lx_run_ops(m->host, &op, 1);
+	if (!m->arch->scale_embd)
+		m->embd_bits = 0;
+	return r;
 }
 
 static int load_items(struct loader *l)
@@ -356,7 +397,7 @@ int lx_model_fill(struct lx_model *m, const struct lx_source *src,
 		const struct lx_item *it = &m->items[i];
 
 		l.stage_bytes = lx_max(l.stage_bytes, it->vec ?
-				       vec_bytes(it->vec->n) :
+				       vec_bytes(it->vec) :
 				       row_bytes(it) * row_unit(it));
 	}
 	l.stage = h->ops->alloc(h, l.stage_bytes, LX_MEM_SCRATCH);
@@ -405,16 +446,19 @@ static void free_mat(struct lx_model *m, struct lx_mat *mat)
 
 static void free_vec(struct lx_model *m, struct lx_vec *vec)
 {
-	lx_model_release(m, vec->p, 1, vec_bytes(vec->n));
+	lx_model_release(m, vec->p, 1, vec_bytes(vec));
 }
 
 static void free_layer(struct lx_model *m, struct lx_layer *y)
 {
 	struct lx_mat *mats[] = { &y->q, &y->k, &y->v, &y->o, &y->gate, &y->up,
 				  &y->down, &y->router };
-	struct lx_vec *vecs[] = { &y->attn_norm, &y->ffn_norm, &y->bias_q,
-				  &y->bias_k, &y->bias_v, &y->norm_q,
-				  &y->norm_k };
+	struct lx_vec *vecs[] = { &y->attn_norm, &y->ffn_norm,
+				  &y->attn_post_norm, &y->ffn_post_norm,
+				  &y->bias_q, &y->bias_k, &y->bias_v,
+				  &y->bias_o, &y->bias_gate, &y->bias_up,
+				  &y->bias_down, &y->bias_router, &y->norm_q,
+				  &y->norm_k, &y->sinks };
 
 	for (u32 i = 0; i < LX_ARRAY_SIZE(mats); i++)
 		free_mat(m, mats[i]);
@@ -431,8 +475,10 @@ void lx_model_free(struct lx_model *m)
 	free_mat(m, &m->embd);
 	free_mat(m, &m->output);
 	free_vec(m, &m->output_norm);
-	free_vec(m, &m->rope_factors);
-	lx_model_release(m, m->inv_freq, 1, freq_bytes(m));
+	for (u32 t = 0; t < LX_ROPE_TABLES; t++) {
+		free_vec(m, &m->rope_factors[t]);
+		lx_model_release(m, m->inv_freq[t], 1, freq_bytes(m));
+	}
 	for (u32 i = 0; m->blocks && i < m->n_blocks; i++)
 		if (m->blocks[i].addr)
 			h->ops->block_free(h, &m->blocks[i], LX_MEM_WEIGHTS);

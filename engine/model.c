@@ -101,29 +101,40 @@ static bool set_mat(struct finder *f, struct lx_mat *mat,
 	return true;
 }
 
+/* Rows @row0.. of tensor @t, which has the type's shape, become @mat. */
+static struct lx_item *cut_mat(struct finder *f, struct lx_mat *mat,
+			       const struct lx_gguf_tensor *t, u32 row0,
+			       u32 rows, u32 cols)
+{
+	const struct lx_type_info *ti = lx_type_info(t->type);
+	struct lx_item *i;
+
+	if (!set_mat(f, mat, t, rows, cols, 1))
+		return NULL;
+	i = add_item(f, t);
+	i->mat = mat;
+	i->offset += (u64)row0 * (cols / ti->block * ti->bytes);
+	return i;
+}
+
 /* A matrix of @rows outputs and @cols inputs; f->name is its tensor. */
 static struct lx_item *want_mat(struct finder *f, struct lx_mat *mat, u32 rows,
 				u32 cols, bool optional)
 {
 	const struct lx_gguf_tensor *t = find(f, optional);
-	struct lx_item *i;
 
-	if (!t || !shape_is(f, t, cols, rows, 1) ||
-	    !set_mat(f, mat, t, rows, cols, 1))
+	if (!t || !shape_is(f, t, cols, rows, 1))
 		return NULL;
-	i = add_item(f, t);
-	i->mat = mat;
-	return i;
+	return cut_mat(f, mat, t, 0, rows, cols);
 }
 
-static struct lx_item *want_vec(struct finder *f, struct lx_vec *vec, u32 n,
-				bool optional)
+/* @n floats from the @first on, of each of @rows rows. */
+static struct lx_item *cut_vec(struct finder *f, struct lx_vec *vec,
+			       const struct lx_gguf_tensor *t, u32 first, u32 n,
+			       u32 rows)
 {
-	const struct lx_gguf_tensor *t = find(f, optional);
 	struct lx_item *i;
 
-	if (!t || !shape_is(f, t, n, 1, 1))
-		return NULL;
 	if (t->type != LX_TYPE_F32) {
 		f->ret = lx_fail(f->err, -LX_ENOPKG,
 				 "tensor %s: type %s, where only F32 is supported",
@@ -131,10 +142,22 @@ static struct lx_item *want_vec(struct finder *f, struct lx_vec *vec, u32 n,
 		return NULL;
 	}
 	vec->n = n;
-	f->m->info.n_params += n;
+	vec->rows = rows;
+	f->m->info.n_params += (u64)n * rows;
 	i = add_item(f, t);
 	i->vec = vec;
+	i->offset += (u64)first * 4;
 	return i;
+}
+
+static struct lx_item *want_vec(struct finder *f, struct lx_vec *vec, u32 n,
+				bool optional)
+{
+	const struct lx_gguf_tensor *t = find(f, optional);
+
+	if (!t || !shape_is(f, t, n, 1, 1))
+		return NULL;
+	return cut_vec(f, vec, t, 0, n, 1);
 }
 
 static void name(struct finder *f, u32 layer, const char *what)
@@ -151,45 +174,97 @@ static void reorder(struct finder *f, struct lx_item *i)
 	i->rot = f->m->hp.n_rot;
 }
 
+/* One fused tensor, cut, or three. */
+static void find_qkv(struct finder *f, u32 l, struct lx_layer *y, u32 nq,
+		     u32 nk, u32 nv)
+{
+	u32 n = f->m->hp.n_embd;
+	const struct lx_gguf_tensor *t;
+
+	name(f, l, "attn_qkv.weight");
+	t = find(f, true);
+	if (!t) {
+		name(f, l, "attn_q.weight");
+		reorder(f, want_mat(f, &y->q, nq, n, false));
+		name(f, l, "attn_k.weight");
+		reorder(f, want_mat(f, &y->k, nk, n, false));
+		name(f, l, "attn_v.weight");
+		want_mat(f, &y->v, nv, n, false);
+	} else if (shape_is(f, t, n, nq + nk + nv, 1)) {
+		reorder(f, cut_mat(f, &y->q, t, 0, nq, n));
+		reorder(f, cut_mat(f, &y->k, t, nq, nk, n));
+		cut_mat(f, &y->v, t, nq + nk, nv, n);
+	}
+}
+
+static void find_qkv_bias(struct finder *f, u32 l, struct lx_layer *y, u32 nq,
+			  u32 nk, u32 nv)
+{
+	bool need = f->m->arch->qkv_bias;
+	const struct lx_gguf_tensor *t;
+
+	name(f, l, "attn_qkv.bias");
+	t = find(f, true);
+	if (!t) {
+		name(f, l, "attn_q.bias");
+		reorder(f, want_vec(f, &y->bias_q, nq, !need));
+		name(f, l, "attn_k.bias");
+		reorder(f, want_vec(f, &y->bias_k, nk, !need));
+		name(f, l, "attn_v.bias");
+		want_vec(f, &y->bias_v, nv, !need);
+	} else if (shape_is(f, t, nq + nk + nv, 1, 1)) {
+		reorder(f, cut_vec(f, &y->bias_q, t, 0, nq, 1));
+		reorder(f, cut_vec(f, &y->bias_k, t, nq, nk, 1));
+		cut_vec(f, &y->bias_v, t, nq + nk, nv, 1);
+	}
+}
+
 static void find_attention(struct finder *f, u32 l, struct lx_layer *y)
 {
 	const struct lx_hparams *hp = &f->m->hp;
-	bool bias = f->m->arch->qkv_bias, norm = f->m->arch->qk_norm;
+	const struct lx_arch *a = f->m->arch;
 	u32 nq = hp->n_head * hp->hd, nk = hp->n_head_kv * hp->hd;
 	u32 nv = hp->n_head_kv * hp->hdv;
 
 	name(f, l, "attn_norm.weight");
 	want_vec(f, &y->attn_norm, hp->n_embd, false);
-	name(f, l, "attn_q.weight");
-	reorder(f, want_mat(f, &y->q, nq, hp->n_embd, false));
-	name(f, l, "attn_k.weight");
-	reorder(f, want_mat(f, &y->k, nk, hp->n_embd, false));
-	name(f, l, "attn_v.weight");
-	want_mat(f, &y->v, nv, hp->n_embd, false);
+	find_qkv(f, l, y, nq, nk, nv);
 	name(f, l, "attn_output.weight");
 	want_mat(f, &y->o, hp->n_embd, hp->n_head * hp->hdv, false);
-	name(f, l, "attn_q.bias");
-	reorder(f, want_vec(f, &y->bias_q, nq, !bias));
-	name(f, l, "attn_k.bias");
-	reorder(f, want_vec(f, &y->bias_k, nk, !bias));
-	name(f, l, "attn_v.bias");
-	want_vec(f, &y->bias_v, nv, !bias);
-	if (!norm)
+	find_qkv_bias(f, l, y, nq, nk, nv);
+	name(f, l, "attn_output.bias");
+	want_vec(f, &y->bias_o, hp->n_embd, !a->all_bias);
+	if (a->qk_norm) {
+		name(f, l, "attn_q_norm.weight");
+		want_vec(f, &y->norm_q, hp->hd, false);
+		name(f, l, "attn_k_norm.weight");
+		want_vec(f, &y->norm_k, hp->hd, false);
+	}
+	if (a->sinks) {
+		name(f, l, "attn_sinks.weight");
+		want_vec(f, &y->sinks, hp->n_head, false);
+	}
+	if (!a->post_norms)
 		return;
-	name(f, l, "attn_q_norm.weight");
-	want_vec(f, &y->norm_q, hp->hd, false);
-	name(f, l, "attn_k_norm.weight");
-	want_vec(f, &y->norm_k, hp->hd, false);
+	name(f, l, "post_attention_norm.weight");
+	want_vec(f, &y->attn_post_norm, hp->n_embd, false);
+	name(f, l, "post_ffw_norm.weight");
+	want_vec(f, &y->ffn_post_norm, hp->n_embd, false);
 }
 
 /* Experts: one tensor of three dimensions, or (older files) one each. */
 static void find_experts(struct finder *f, u32 l, const char *what,
-			 struct lx_mat *mat, u32 rows, u32 cols)
+			 struct lx_mat *mat, struct lx_vec *bias, u32 rows,
+			 u32 cols)
 {
 	u32 n = f->m->hp.n_expert;
 	const struct lx_gguf_tensor *t;
 	struct lx_item *i;
 
+	lx_format(f->name, sizeof(f->name), "blk.%u.ffn_%s_exps.bias", l, what);
+	t = find(f, !f->m->arch->all_bias);
+	if (t && shape_is(f, t, rows, n, 1))
+		cut_vec(f, bias, t, 0, rows, n);
 	lx_format(f->name, sizeof(f->name), "blk.%u.ffn_%s_exps.weight", l,
 		  what);
 	t = find(f, true);
@@ -222,26 +297,61 @@ static void find_experts(struct finder *f, u32 l, const char *what,
 	}
 }
 
-static void find_ffn(struct finder *f, u32 l, struct lx_layer *y)
+static void find_moe(struct finder *f, u32 l, struct lx_layer *y)
 {
 	const struct lx_hparams *hp = &f->m->hp;
 
-	name(f, l, "ffn_norm.weight");
-	want_vec(f, &y->ffn_norm, hp->n_embd, false);
-	if (hp->n_expert) {
-		name(f, l, "ffn_gate_inp.weight");
-		want_mat(f, &y->router, hp->n_expert, hp->n_embd, false);
-		find_experts(f, l, "gate", &y->gate, hp->n_ff, hp->n_embd);
-		find_experts(f, l, "up", &y->up, hp->n_ff, hp->n_embd);
-		find_experts(f, l, "down", &y->down, hp->n_embd, hp->n_ff);
+	name(f, l, "ffn_gate_inp.weight");
+	want_mat(f, &y->router, hp->n_expert, hp->n_embd, false);
+	name(f, l, "ffn_gate_inp.bias");
+	want_vec(f, &y->bias_router, hp->n_expert, !f->m->arch->all_bias);
+	find_experts(f, l, "gate", &y->gate, &y->bias_gate, hp->n_ff,
+		     hp->n_embd);
+	find_experts(f, l, "up", &y->up, &y->bias_up, hp->n_ff, hp->n_embd);
+	find_experts(f, l, "down", &y->down, &y->bias_down, hp->n_embd,
+		     hp->n_ff);
+}
+
+/* Gate and up, or one tensor of both, the gate's rows first. */
+static void find_gate_up(struct finder *f, u32 l, struct lx_layer *y)
+{
+	u32 n = f->m->hp.n_ff, cols = f->m->hp.n_embd;
+	const struct lx_gguf_tensor *t;
+
+	name(f, l, "ffn_up.weight");
+	t = find(f, false);
+	if (t && t->ne[1] == 2 * (u64)n) {
+		if (!shape_is(f, t, cols, 2 * n, 1))
+			return;
+		cut_mat(f, &y->gate, t, 0, n, cols);
+		cut_mat(f, &y->up, t, n, n, cols);
 		return;
 	}
+	want_mat(f, &y->up, n, cols, false);
+	name(f, l, "ffn_up.bias");
+	want_vec(f, &y->bias_up, n, true);
 	name(f, l, "ffn_gate.weight");
-	want_mat(f, &y->gate, hp->n_ff, hp->n_embd, false);
-	name(f, l, "ffn_up.weight");
-	want_mat(f, &y->up, hp->n_ff, hp->n_embd, false);
+	want_mat(f, &y->gate, n, cols, false);
+	name(f, l, "ffn_gate.bias");
+	want_vec(f, &y->bias_gate, n, true);
+}
+
+static void find_ffn(struct finder *f, u32 l, struct lx_layer *y)
+{
+	const struct lx_hparams *hp = &f->m->hp;
+	const char *norm = f->m->arch->ffn_norm;
+
+	name(f, l, norm ? norm : "ffn_norm.weight");
+	want_vec(f, &y->ffn_norm, hp->n_embd, false);
+	if (hp->n_expert) {
+		find_moe(f, l, y);
+		return;
+	}
+	find_gate_up(f, l, y);
 	name(f, l, "ffn_down.weight");
 	want_mat(f, &y->down, hp->n_embd, hp->n_ff, false);
+	name(f, l, "ffn_down.bias");
+	want_vec(f, &y->bias_down, hp->n_embd, true);
 }
 
 static bool name_ends(struct lx_str s, const char *end)
@@ -273,6 +383,22 @@ static void set_name(struct finder *f, const char *what)
 	lx_format(f->name, sizeof(f->name), "%s", what);
 }
 
+/* What divides the rotary frequencies. */
+static void find_rope(struct finder *f)
+{
+	struct lx_vec *v = f->m->rope_factors;
+	u32 n = f->m->hp.n_rot / 2;
+
+	set_name(f, "rope_freqs.weight");
+	if (want_vec(f, &v[LX_ROPE_MAIN], n, true) || !f->m->arch->longrope)
+		return;
+	set_name(f, "rope_factors_short.weight");
+	if (!want_vec(f, &v[LX_ROPE_MAIN], n, true))
+		return;
+	set_name(f, "rope_factors_long.weight");
+	want_vec(f, &v[LX_ROPE_LONG], n, false);
+}
+
 static int find_tensors(struct lx_model *m, struct lx_error *err)
 {
 	struct finder f = { .m = m, .err = err };
@@ -287,8 +413,7 @@ static int find_tensors(struct lx_model *m, struct lx_error *err)
 	want_vec(&f, &m->output_norm, hp->n_embd, false);
 	set_name(&f, "output.weight");
 	want_mat(&f, &m->output, hp->n_vocab, hp->n_embd, true);
-	set_name(&f, "rope_freqs.weight");
-	want_vec(&f, &m->rope_factors, hp->n_rot / 2, true);
+	find_rope(&f);
 	for (u32 l = 0; l < hp->n_layer && !f.ret; l++) {
 		find_attention(&f, l, &m->layers[l]);
 		find_ffn(&f, l, &m->layers[l]);
@@ -401,7 +526,9 @@ int lx_model_describe(struct lx_model *m, const struct lx_source *src,
 	m->layers = lx_model_alloc(m, m->hp.n_layer, sizeof(*m->layers));
 	if (!m->items || !m->layers)
 		return lx_fail(err, -LX_ENOMEM, "no memory for tensor lists");
-	r = find_tensors(m, err);
+	r = lx_hparams_layers(m, err);
+	if (!r)
+		r = find_tensors(m, err);
 	if (!r)
 		fill_info(m);
 	return r;

@@ -14,22 +14,43 @@ struct lx_hparams {
 	u32 hd, hdv;		/* head sizes: q and k, v */
 	u32 n_rot;
 	u32 window;		/* sliding window, 0: none */
+	u32 score_dim;		/* scores are divided by its square root */
 	u32 n_expert, n_expert_used;
 	u32 eps_bits;
+	u32 cap, final_cap;	/* f32 bits; 0: none */
 	u32 rope_base, rope_factor, rope_attn_factor;	/* f32 bits */
+	u32 local_base, local_factor;	/* of layers with a window */
 	u32 rope_ext, rope_beta_fast, rope_beta_slow;	/* f32 bits */
 	u32 rope_orig_ctx;
 	bool rope_yarn;
 };
+
+enum { LX_EXPERTS_NONE, LX_EXPERTS_MAY, LX_EXPERTS_MUST };
 
 /* How one architecture differs from the others; arch.c has the table. */
 struct lx_arch {
 	const char *name;
 	bool pairs;		/* rotary embedding rotates neighbours */
 	bool qk_norm;		/* per-head norms are required */
-	bool qkv_bias;		/* biases are required */
-	bool moe;		/* experts are required */
-	bool no_norm_topk;	/* expert weights are not renormalised */
+	bool qkv_bias;		/* their biases are required */
+	bool all_bias;		/* all the other biases of a layer are, too */
+	bool scale_embd;	/* embeddings are multiplied by sqrt(n_embd) */
+	bool post_norms;	/* what a layer's halves add is normalised first */
+	bool sinks;		/* a learned score per head joins each softmax */
+	bool longrope;		/* frequency factors for short and long contexts */
+	u32 experts;		/* LX_EXPERTS_* */
+	u32 gate;		/* LX_MM_*GLU; 0: SwiGLU */
+	const char *ffn_norm;	/* NULL: ffn_norm.weight */
+	/* Each @pattern-th layer sees everything, the others a window; 0: all
+	 * have it.
+	 */
+	u32 pattern;
+	u32 window;		/* where the file does not say; 0: none */
+	u32 cap, final_cap;	/* f32 bits, where the file does not say */
+	/* Layers with a window rotate by this base, unscaled; 0: as others. */
+	u32 local_base;
+	/* The size of so many layers has scores by n_embd / n_head. */
+	u32 wide_layers;
 };
 
 const struct lx_arch *lx_arch_find(struct lx_str name);
@@ -39,9 +60,17 @@ struct lx_layer {
 	struct lx_mat gate, up, down;	/* n_expert of each with experts */
 	struct lx_mat router;
 	struct lx_vec attn_norm, ffn_norm;
-	struct lx_vec bias_q, bias_k, bias_v;
+	struct lx_vec attn_post_norm, ffn_post_norm;
+	struct lx_vec bias_q, bias_k, bias_v, bias_o;
+	struct lx_vec bias_gate, bias_up, bias_down, bias_router;
 	struct lx_vec norm_q, norm_k;
+	struct lx_vec sinks;
+	u32 window;		/* 0: all positions */
+	u32 rope;		/* LX_ROPE_MAIN or LX_ROPE_LOCAL */
 };
+
+/* Tables of rotary frequencies; an engine uses MAIN or LONG, by context. */
+enum { LX_ROPE_MAIN, LX_ROPE_LOCAL, LX_ROPE_LONG, LX_ROPE_TABLES };
 
 /* Rows of a tensor that become (part of) a matrix or a vector. */
 struct lx_item {
@@ -64,10 +93,11 @@ struct lx_model {
 	struct lx_str tmpl;
 
 	struct lx_mat embd, output;	/* output.rows == 0: tied */
-	struct lx_vec output_norm, rope_factors;
+	struct lx_vec output_norm;
+	struct lx_vec rope_factors[LX_ROPE_TABLES];
 	struct lx_layer *layers;
-	void *inv_freq;			/* f64 */
-	u32 score_bits;
+	void *inv_freq[LX_ROPE_TABLES];	/* f64; NULL: not there */
+	u32 score_bits, embd_bits;	/* f32 factors; embd 0: none */
 
 	struct lx_item *items;		/* while loading only */
 	u32 n_items, max_items;
@@ -97,6 +127,9 @@ u64 lx_model_table_bytes(const struct lx_model *m);
 /* Allocate, read and repack. */
 int lx_model_fill(struct lx_model *m, const struct lx_source *src,
 		  struct lx_error *err);
+
+/* Whether any engine may need that table of frequencies. */
+bool lx_model_has_rope(const struct lx_model *m, u32 table);
 
 /* Run @ops once on the host's workers, outside any engine. */
 int lx_run_ops(struct lx_host *host, struct lx_op *ops, u32 n_ops);

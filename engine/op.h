@@ -29,10 +29,10 @@ struct lx_mat {
 	u32 strip_bytes;
 };
 
-/* A vector of f32, padded with zeros to a multiple of 16. */
+/* @rows vectors of @n f32, each padded with zeros to a multiple of 16. */
 struct lx_vec {
 	void *p;
-	u32 n;
+	u32 n, rows;
 };
 
 /*
@@ -57,6 +57,7 @@ struct lx_run {
 /* One product of a matmul operation. */
 struct lx_seg {
 	const struct lx_mat *mat;
+	const struct lx_vec *bias;	/* a row an expert, or NULL */
 	void *out;		/* [slots][ld] */
 	u32 ld;
 };
@@ -74,12 +75,12 @@ struct lx_attn_shape {
 	u32 hd;			/* head size, q and k */
 	u32 hdv;		/* head size of v, padded to 16 */
 	u32 hdv_real;
-	u32 window;		/* 0: none */
 	u32 kv_f32;		/* KV type */
 	u64 layer_bytes;	/* of one layer in a page */
 	u64 head_bytes;		/* of one kv head in a layer */
 	u64 v_offset;		/* of V within a head */
 	u32 scale_bits;		/* f32: score factor */
+	u32 cap_bits;		/* f32: scores become cap * tanh(s / cap), or 0 */
 	u32 n_slots;		/* partial results kept in one round */
 	u32 tokens;		/* of one item at most */
 };
@@ -120,6 +121,18 @@ struct lx_op {
 			struct lx_act act;
 			u32 t_max;
 		} norm;
+		struct {	/* tile: slot; x += norm(y) */
+			void *x;
+			const void *y;
+			const void *weight;
+			u32 n, ld;
+			u32 eps_bits;
+		} residual;
+		struct {	/* tile: row x chunk; x = cap * tanh(x / cap) */
+			void *x;
+			u32 ld, n, n_chunks;
+			u32 cap_bits;
+		} cap;
 		struct {	/* tile: strips x slots */
 			struct lx_seg seg[3];
 			u32 n_seg;
@@ -132,13 +145,12 @@ struct lx_op {
 			u32 slot_tiles;		/* tiles along the slots of a run */
 			u32 strip_tiles;	/* of all segments */
 		} mm;
-		struct {	/* tile: slot; biases, norms, rope, KV write */
+		struct {	/* tile: slot; norms, rope, KV write */
 			void *qkv;	/* [slots][ld]: q, k, v at q_off.. */
 			u32 ld, k_off, v_off;
 			const struct lx_attn_shape *shape;
 			const void *sin_cos;	/* [slots][n_rot] cos then sin */
 			u32 n_rot;
-			const void *bias_q, *bias_k, *bias_v;
 			const void *norm_q, *norm_k;
 			u32 eps_bits;
 			const struct lx_attn_item *const *item_of;
@@ -158,6 +170,7 @@ struct lx_op {
 			u32 ld_q;
 			void *part;
 			u32 layer;
+			u32 window;	/* positions seen, the own included; 0: all */
 		} attn;
 		struct {	/* tile: slot */
 			const struct lx_attn_shape *shape;
@@ -165,6 +178,7 @@ struct lx_op {
 			void *state;
 			u32 n_chunks;
 			u32 first, last;
+			const void *sinks;	/* f32 [n_head] or NULL */
 			struct lx_run run;
 			struct lx_act act;
 			u32 t_max;
@@ -173,7 +187,6 @@ struct lx_op {
 			const void *logits;
 			u32 ld;
 			u32 n_expert, n_used, n_tokens;
-			u32 norm_weights;
 			u32 *choice;	/* [tokens][n_used] expert */
 			void *weight;	/* [tokens][n_used] f32 */
 		} route;
@@ -208,11 +221,15 @@ struct lx_op {
 			const void *src;
 			u64 row_bytes, stride;	/* of dst, of src */
 		} copy;
-		struct {	/* one tile, at load: tables of the model */
-			void *inv_freq;	/* f64 [n_rot / 2], then YaRN's magnitude */
-			u32 *score_bits;	/* 1 / sqrt(head size) */
+		struct {	/* one tile, at load: factors of the model */
+			u32 *score_bits;	/* 1 / sqrt(score_dim) */
+			u32 *embd_bits;		/* sqrt(embd_dim) */
+			u32 score_dim, embd_dim;
+		} scales;
+		struct {	/* one tile, at load: a table of frequencies */
+			void *inv_freq;	/* f64 [n_rot / 2], then the magnitude */
 			const void *factors;	/* f32 [n_rot / 2] or NULL */
-			u32 hd, n_rot, orig_ctx;
+			u32 n_rot, orig_ctx;
 			bool yarn;
 			u32 base_bits, factor_bits, attn_factor_bits;
 			u32 ext_bits, beta_fast_bits, beta_slow_bits;
@@ -230,7 +247,8 @@ struct lx_op {
 	};
 };
 
-enum { LX_MM_STORE, LX_MM_ADD, LX_MM_SWIGLU, LX_MM_GEGLU };
+/* The last three take two matrices; SWIGLU_OAI is gpt-oss's, with limits. */
+enum { LX_MM_STORE, LX_MM_ADD, LX_MM_SWIGLU, LX_MM_GEGLU, LX_MM_SWIGLU_OAI };
 
 /* One implementation of all of it, compiled for one instruction set. */
 struct lx_ops {
@@ -241,7 +259,7 @@ struct lx_ops {
 	u32 mac_tile_f;		/* the same for float weights */
 	u32 byte_tile;		/* bytes of weights of a tile */
 	lx_tile_fn embed, norm, matmul, rope, angles, attn, merge, route,
-		   gather, combine, freqs, copy;
+		   gather, combine, freqs, scales, residual, cap, copy;
 	lx_tile_fn penalties, best, candidates, draw;
 };
 

@@ -126,6 +126,9 @@ INL void attn_chunk(const struct lx_attn_shape *s, void *const *pages,
 	for (u32 r = 0; r < n; r++) {
 		float m, l;
 
+		if (s->cap_bits)
+			soft_cap(score + r * LX_CHUNK,
+				 lx_align_up(a->max, LX_STRIP), s->cap_bits);
 		attn_softmax(score + r * LX_CHUNK, a->lo[r], a->hi[r], &m, &l);
 		for (u32 i = lx_align_up(a->hi[r], LX_STRIP); i < a->max; i++)
 			score[r * LX_CHUNK + i] = 0.0f;
@@ -201,14 +204,14 @@ static void tile_attn(const struct lx_op *op, u32 tile, void *scratch)
 	u32 head = rest % s->n_head_kv;
 	const struct lx_attn_item *it = op->attn.items + rest / s->n_head_kv;
 	u32 pos0 = (op->attn.chunk0 + chunk) * LX_CHUNK;
+	u32 window = op->attn.window;
 	struct attn_rows a;
 
 	a.n = 0;
 	a.max = 0;
 	for (u32 t = 0; t < it->n; t++) {
 		u32 pos = it->pos0 + t, lo, hi;
-		u32 first = s->window && pos >= s->window ?
-			    pos - s->window + 1 : 0;
+		u32 first = window && pos >= window ? pos - window + 1 : 0;
 
 		hi = pos + 1 > pos0 ? lx_min(pos + 1 - pos0, (u32)LX_CHUNK) : 0;
 		lo = first > pos0 ? first - pos0 : 0;
@@ -253,6 +256,19 @@ static void attn_fold(float *st, const float *p, u32 hdv)
 					vf_mul(vf_load(p + i), vf_set1(b))));
 }
 
+/*
+ * A sink takes part in the softmax of its head like a position whose value is
+ * zero (Xiao et al., 2024; gpt-oss learns its score).
+ */
+static void attn_sink(float *st, float sink, u32 hdv)
+{
+	float m = st[hdv] > sink ? st[hdv] : sink, a = s_exp(st[hdv] - m);
+
+	st[hdv + 1] = st[hdv + 1] * a + s_exp(sink - m);
+	for (u32 i = 0; i < hdv; i += VL)
+		vf_store(st + i, vf_mul(vf_load(st + i), vf_set1(a)));
+}
+
 /* Tile: slot. Folds the chunks of a round; at the end, o / l, quantized. */
 static void tile_merge(const struct lx_op *op, u32 slot, void *scratch)
 {
@@ -272,6 +288,9 @@ static void tile_merge(const struct lx_op *op, u32 slot, void *scratch)
 						   c), s->hdv);
 		if (!op->merge.last)
 			continue;
+		if (op->merge.sinks)
+			attn_sink(state, ((const float *)op->merge.sinks)[h],
+				  s->hdv);
 		inv = 1.0f / state[s->hdv + 1];
 		for (u32 i = 0; i < s->hdv_real; i++)
 			y[h * s->hdv_real + i] = state[i] * inv;

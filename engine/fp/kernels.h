@@ -26,6 +26,7 @@ static void tile_copy(const struct lx_op *op, u32 tile, void *scratch)
 	.embed = tile_embed, .norm = tile_norm, .matmul = tile_matmul, \
 	.rope = tile_rope, .angles = tile_angles, .attn = tile_attn, \
 	.merge = tile_merge, .route = tile_route, .gather = tile_gather, \
-	.combine = tile_combine, .freqs = tile_freqs, .copy = tile_copy, \
+	.combine = tile_combine, .freqs = tile_freqs, .scales = tile_scales, \
+	.residual = tile_residual, .cap = tile_cap, .copy = tile_copy, \
 	.penalties = tile_penalties, .best = tile_best, \
 	.candidates = tile_candidates, .draw = tile_draw

@@ -28,9 +28,10 @@ static inline float f32_of_u(u32 u) { return (float)u / 1e6f; }
 
 /*
  * e^x for x in [-87, 88] (clamped), error about 1 ulp: Cody and Waite's
- * reduction by ln 2, then the polynomial of Cephes' expf (S. Moshier).
+ * reduction by ln 2, then the polynomial of Cephes' expf (S. Moshier). Given
+ * as (1 + y) * 2^n: returns y, *@scale is 2^n.
  */
-INL vf v_exp(vf x)
+INL vf v_exp_parts(vf x, vf *scale)
 {
 	vi n;
 	vf r, y, nf;
@@ -46,9 +47,26 @@ INL vf v_exp(vf x)
 	y = vf_fma(y, r, vf_set1(4.1665795894e-2f));
 	y = vf_fma(y, r, vf_set1(1.6666665459e-1f));
 	y = vf_fma(y, r, vf_set1(5.0000001201e-1f));
-	y = vf_fma(y, vf_mul(r, r), r);
-	y = vf_add(y, vf_set1(1.0f));
-	return vf_mul(y, vf_from_bits(vi_sll(vi_add(n, vi_set1(127)), 23)));
+	*scale = vf_from_bits(vi_sll(vi_add(n, vi_set1(127)), 23));
+	return vf_fma(y, vf_mul(r, r), r);
+}
+
+INL vf v_exp(vf x)
+{
+	vf s, y = v_exp_parts(x, &s);
+
+	return vf_mul(vf_add(y, vf_set1(1.0f)), s);
+}
+
+/* As t / (t + 2), t = e^2x - 1, which loses nothing near 0. */
+INL vf v_tanh(vf x)
+{
+	vf s, y, t;
+
+	x = vf_min(vf_max(x, vf_set1(-20.0f)), vf_set1(20.0f));
+	y = v_exp_parts(vf_add(x, x), &s);
+	t = vf_fma(y, s, vf_sub(s, vf_set1(1.0f)));
+	return vf_div(t, vf_add(t, vf_set1(2.0f)));
 }
 
 static inline float s_exp(float x)
@@ -79,6 +97,21 @@ INL vf v_gelu(vf x)
 	z = vf_fma(z, vf_set1(0.044715f), x);
 	e = v_exp(vf_mul(z, vf_set1(-1.5957691216057308f)));
 	return vf_div(x, vf_add(vf_set1(1.0f), e));
+}
+
+/*
+ * The gated unit of gpt-oss: g * sigmoid(1.702 g) * (u + 1), g at most 7, u
+ * within +-7.
+ */
+INL vf v_swiglu_oai(vf g, vf u)
+{
+	const vf limit = vf_set1(7.0f), one = vf_set1(1.0f);
+	vf e;
+
+	g = vf_min(g, limit);
+	u = vf_min(vf_max(u, vf_set1(-7.0f)), limit);
+	e = v_exp(vf_mul(g, vf_set1(-1.702f)));
+	return vf_mul(vf_div(g, vf_add(one, e)), vf_add(u, one));
 }
 
 /* The fixed tree over 16 lanes in memory. */

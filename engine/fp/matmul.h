@@ -381,6 +381,18 @@ static void mm_strip(u32 type, const struct mm *m, u32 t)
 	}
 }
 
+/* @out += the strip's part of a bias, of each of @t tokens */
+static void mm_bias(float *out, const struct lx_vec *bias, u32 expert,
+		    u32 strip, u32 t)
+{
+	const float *b = bias->p;
+
+	b += (size_t)expert * lx_align_up(bias->n, LX_STRIP) + LX_STRIP * strip;
+	for (u32 i = 0; i < t * LX_STRIP; i += VL)
+		vf_store(out + i, vf_add(vf_load(out + i),
+					 vf_load(b + i % LX_STRIP)));
+}
+
 static void mm_add(float *dst, const float *a)
 {
 	for (u32 h = 0; h < LX_STRIP; h += VL)
@@ -390,10 +402,14 @@ static void mm_add(float *dst, const float *a)
 static void mm_gated(float *dst, const float *gate, const float *up, u32 mode)
 {
 	for (u32 h = 0; h < LX_STRIP; h += VL) {
-		vf g = vf_load(gate + h);
+		vf g = vf_load(gate + h), u = vf_load(up + h);
 
-		g = mode == LX_MM_SWIGLU ? v_silu(g) : v_gelu(g);
-		vf_store(dst + h, vf_mul(g, vf_load(up + h)));
+		if (mode == LX_MM_SWIGLU_OAI)
+			g = v_swiglu_oai(g, u);
+		else
+			g = vf_mul(mode == LX_MM_SWIGLU ? v_silu(g) : v_gelu(g),
+				   u);
+		vf_store(dst + h, g);
 	}
 }
 
@@ -414,10 +430,14 @@ static void mm_group(const struct lx_op *op, const struct lx_seg *seg,
 	};
 
 	mm_strip(seg->mat->type, &m, t);
+	if (seg->bias)
+		mm_bias(out[0][0], seg->bias, run->expert, strip, t);
 	if (op->mm.mode >= LX_MM_SWIGLU) {
 		m.strip = seg[1].mat->strips[at];
 		m.out = out[1][0];
 		mm_strip(seg[1].mat->type, &m, t);
+		if (seg[1].bias)
+			mm_bias(out[1][0], seg[1].bias, run->expert, strip, t);
 	}
 	for (u32 i = 0; i < t; i++) {
 		float *dst = (float *)seg->out +

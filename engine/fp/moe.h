@@ -6,7 +6,10 @@
 #ifndef LX_FP_MOE_H
 #define LX_FP_MOE_H
 
-/* Tile: token. Softmax over the experts, the best n_used, lower id on ties. */
+/*
+ * Tile: token. The best n_used experts, lower id on ties, weighed by a softmax
+ * over themselves, which is the softmax over all of them renormalised.
+ */
 static void tile_route(const struct lx_op *op, u32 token, void *scratch)
 {
 	u32 n = op->route.n_expert, k = op->route.n_used;
@@ -14,14 +17,12 @@ static void tile_route(const struct lx_op *op, u32 token, void *scratch)
 			     (size_t)token * op->route.ld;
 	u32 *choice = op->route.choice + (size_t)token * k;
 	float *weight = (float *)op->route.weight + (size_t)token * k;
-	float *p = scratch, m = logit[0], sum = 0.0f, top = 0.0f;
+	float *p = scratch, m = logit[0], sum = 0.0f;
 
 	for (u32 i = 1; i < n; i++)
 		m = logit[i] > m ? logit[i] : m;
-	for (u32 i = 0; i < n; i++) {
+	for (u32 i = 0; i < n; i++)
 		p[i] = s_exp(logit[i] - m);
-		sum += p[i];
-	}
 	for (u32 j = 0; j < k; j++) {
 		u32 best = 0;
 
@@ -29,13 +30,12 @@ static void tile_route(const struct lx_op *op, u32 token, void *scratch)
 			if (p[i] > p[best])
 				best = i;
 		choice[j] = best;
-		weight[j] = p[best] / sum;
-		top += weight[j];
+		weight[j] = p[best];
+		sum += p[best];
 		p[best] = -1.0f;
 	}
-	if (op->route.norm_weights)
-		for (u32 j = 0; j < k; j++)
-			weight[j] /= top;
+	for (u32 j = 0; j < k; j++)
+		weight[j] /= sum;
 }
 
 /* One tile: a stable counting sort of (token, rank) by expert. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /*
  * RMS norm (Zhang and Sennrich, 2019) fused with the quantization of its
- * result, and rotary position embedding (Su et al., 2021) fused with biases,
- * per-head norms and the write into the KV cache.
+ * result, and rotary position embedding (Su et al., 2021) fused with per-head
+ * norms and the write into the KV cache.
  */
 #ifndef LX_FP_NORM_H
 #define LX_FP_NORM_H
@@ -46,6 +46,45 @@ static void tile_norm(const struct lx_op *op, u32 slot, void *scratch)
 	(void)scratch;
 }
 
+/* Tile: slot. What a layer computed is normalised before it is added. */
+static void tile_residual(const struct lx_op *op, u32 slot, void *scratch)
+{
+	u32 ld = op->residual.ld;
+	float *x = (float *)op->residual.x + (size_t)slot * ld;
+	const float *y = (const float *)op->residual.y + (size_t)slot * ld;
+	const float *w = op->residual.weight;
+	vf s = vf_set1(rms_scale(y, op->residual.n, ld,
+				 f32_of(op->residual.eps_bits)));
+
+	for (u32 i = 0; i < ld; i += VL)
+		vf_store(x + i, vf_add(vf_load(x + i),
+				       vf_mul(vf_mul(vf_load(y + i), s),
+					      vf_load(w + i))));
+	(void)scratch;
+}
+
+/* @n floats, a multiple of 16 */
+static void soft_cap(float *x, u32 n, u32 cap_bits)
+{
+	vf cap = vf_set1(f32_of(cap_bits));
+
+	for (u32 i = 0; i < n; i += VL)
+		vf_store(x + i, vf_mul(v_tanh(vf_div(vf_load(x + i), cap)),
+				       cap));
+}
+
+/* Tile: row x chunk of its logits. */
+static void tile_cap(const struct lx_op *op, u32 tile, void *scratch)
+{
+	u32 row = tile / op->cap.n_chunks, chunk = tile % op->cap.n_chunks;
+	u32 i = chunk * LX_SAMPLE_CHUNK;
+	float *x = (float *)op->cap.x + (size_t)row * op->cap.ld + i;
+
+	soft_cap(x, lx_min(lx_align_up(op->cap.n, LX_STRIP) - i,
+			   (u32)LX_SAMPLE_CHUNK), op->cap.cap_bits);
+	(void)scratch;
+}
+
 /* cos and sin of pos * inv_freq, times the magnitude scale of YaRN */
 static void tile_angles(const struct lx_op *op, u32 slot, void *scratch)
 {
@@ -85,13 +124,6 @@ static void rope_head(float *x, const float *cs, u32 half)
 		x[i] = a * cs[i] - b * cs[half + i];
 		x[half + i] = a * cs[half + i] + b * cs[i];
 	}
-}
-
-static void add_bias(float *x, const float *bias, u32 n)
-{
-	if (bias)
-		for (u32 i = 0; i < n; i++)
-			x[i] += bias[i];
 }
 
 /* Norm of one head, of @hd floats: the sum runs over 16 lanes as elsewhere. */
@@ -165,9 +197,6 @@ static void tile_rope(const struct lx_op *op, u32 slot, void *scratch)
 			  (size_t)slot * 2 * half;
 	float eps = f32_of(op->rope.eps_bits);
 
-	add_bias(q, op->rope.bias_q, s->n_head * s->hd);
-	add_bias(k, op->rope.bias_k, s->n_head_kv * s->hd);
-	add_bias(v, op->rope.bias_v, s->n_head_kv * s->hdv_real);
 	for (u32 h = 0; h < s->n_head; h++) {
 		head_norm(q + h * s->hd, op->rope.norm_q, s->hd, eps);
 		rope_head(q + h * s->hd, cs, half);
@@ -205,9 +234,8 @@ static void yarn_range(const struct lx_op *op, double base, double *lo,
 }
 
 /*
- * The model's tables: frequencies base^(-2i/n), f64, divided by the file's
- * factors, interpolated linearly or by YaRN (Peng et al., 2023); the factor
- * of attention scores.
+ * A table of frequencies base^(-2i/n), f64, divided by the file's factors,
+ * interpolated linearly or by YaRN (Peng et al., 2023).
  */
 static void tile_freqs(const struct lx_op *op, u32 tile, void *scratch)
 {
@@ -239,8 +267,18 @@ static void tile_freqs(const struct lx_op *op, u32 tile, void *scratch)
 	if (op->freqs.yarn && factor > 1.0)
 		mscale = mscale * (1.0 + 0.1 * d_log(factor));
 	out[i] = mscale;
-	*op->freqs.score_bits = bits_of(1.0f /
-				__builtin_sqrtf((float)op->freqs.hd));
+	(void)tile;
+	(void)scratch;
+}
+
+/* Factors of attention scores and of embeddings. */
+static void tile_scales(const struct lx_op *op, u32 tile, void *scratch)
+{
+	float score = (float)op->scales.score_dim;
+	float embd = (float)op->scales.embd_dim;
+
+	*op->scales.score_bits = bits_of(1.0f / __builtin_sqrtf(score));
+	*op->scales.embd_bits = bits_of(__builtin_sqrtf(embd));
 	(void)tile;
 	(void)scratch;
 }

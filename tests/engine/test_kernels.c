@@ -246,7 +246,8 @@ static float *product(const struct problem *p, const struct lx_ops *ops)
 	norm.norm.t_max = ops->t_max;
 	for (u32 t = 0; t < p->n; t++)
 		norm.tile(&norm, t, NULL);
-	mm.mm.seg[0] = (struct lx_seg){ &p->mat, out, ld };
+	mm.mm.seg[0] = (struct lx_seg){ .mat = &p->mat, .out = out,
+					  .ld = ld };
 	mm.mm.n_seg = 1;
 	mm.mm.runs = &run;
 	mm.mm.n_runs = &one;

@@ -1,0 +1,165 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-only
+"""Every architecture against float64 arithmetic, on tiny random models.
+
+archs.py writes the models, archs.tsv has some of their logits (truth.py made
+it). For each SIMD implementation of this CPU: logits within a bound, the same
+bytes prefilled at once, in pieces and token by token, greedy continuations,
+and for the mistakes that are easily made the distance they would have shown.
+"""
+# TIMEOUT: 300
+import array
+import math
+import os
+import subprocess
+import sys
+import tempfile
+
+import archs
+
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+LLAMUX = os.environ.get("LLAMUX", os.path.join(TOP, "build", "llamux"))
+SIMD = os.environ.get("LLAMUX_SIMD", "generic avx2 avx512").split()
+BOUND = 1e-9            # NMSE of float weights, KV in F32
+MARGIN = 0.01           # between first and second, to ask for the same token
+MISTAKE = 50            # times the bound that a mistake must show
+
+passed = failed = skipped = 0
+
+
+def check(ok, text):
+    global passed, failed
+    if ok:
+        passed += 1
+    else:
+        failed += 1
+    print(("ok   " if ok else "FAIL ") + text)
+
+
+def skip(text):
+    global skipped
+    skipped += 1
+    print("skip " + text)
+
+
+def read_truth():
+    out, c = {}, None
+    with open(os.path.join(TOP, "tests", "oracle", "archs.tsv"), encoding="ascii") as f:
+        for line in f:
+            part = line.rstrip("\n").split("\t")
+            nums = part[-1].split()
+            if part[0] == "case":
+                c = out[part[1]] = {"row": {}, "wrong": {}, "reference": None}
+            elif part[0] == "reference":
+                c["reference"] = float(part[1])
+            elif part[0] == "row":
+                c["row"][int(part[1])] = [float(v) for v in nums]
+            elif part[0] == "wrong":
+                c["wrong"][part[1]] = [float(v) for v in nums]
+            elif part[0] in ("greedy", "margins"):
+                c[part[0]] = [float(v) for v in nums]
+    return out
+
+
+def logits(model, simd, tokens, *more):
+    """All rows, or what the command said."""
+    with tempfile.NamedTemporaryFile() as out:
+        r = subprocess.run([LLAMUX, "--user", "-m", model, "--simd", simd, "logits", "--tokens",
+                            "-", "--all", "--kv", "f32", "-o", out.name, *more],
+                           input=" ".join(map(str, tokens)).encode(), check=False,
+                           stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        if r.returncode:
+            return None, r.stderr.decode(errors="replace").strip()
+        a = array.array("f")
+        a.frombytes(out.read())
+        return a, ""
+
+
+def nmse(x, t):
+    return math.fsum((a - b) ** 2 for a, b in zip(x, t)) / math.fsum(b * b for b in t)
+
+
+def kept(x, row, n):
+    return x[row * archs.VOCAB:(row + 1) * archs.VOCAB:archs.VOCAB // n]
+
+
+def case(name, model, simd, t):
+    c = archs.CASES[name]
+    prompt, what = archs.prompt(c), name + " " + simd
+    x, err = logits(model, simd, prompt)
+    if x is None:
+        check(False, what + ": " + err)
+        return
+    ours, truth = [], []
+    for row, v in t["row"].items():
+        ours += kept(x, row, len(v))
+        truth += v
+    # Quantized activations: as far as the reference is, which has them, too.
+    bound = 2 * t["reference"] if c.get("mxfp4") else BOUND
+    e = nmse(ours, truth)
+    check(e <= bound, "%s: nmse %.2e (bound %.2e, reference %s)"
+          % (what, e, bound, t["reference"] or "none"))
+    for more in (("--batch", "1"), ("--batch", "13", "-t", "2")):
+        y, err = logits(model, simd, prompt, *more)
+        check(y == x, "%s %s: same bytes %s" % (what, " ".join(more), err))
+    last = max(t["row"])
+    for wrong, v in t["wrong"].items():
+        e = nmse(kept(x, last, len(v)), v)
+        check(e > MISTAKE * bound, "%s: the mistake '%s' would show %.2e" % (what, wrong, e))
+    if not c.get("mxfp4"):
+        greedy(what, model, simd, prompt, t)
+
+
+def greedy(what, model, simd, prompt, t):
+    """Under teacher forcing, token by token after the prompt."""
+    want = [int(v) for v in t["greedy"]]
+    x, err = logits(model, simd, prompt + want[:-1], "--ctx", str(len(prompt) + len(want)),
+                    "--batch", "1")
+    if x is None:
+        check(False, what + " greedy: " + err)
+        return
+    bad = []
+    for i, (w, margin) in enumerate(zip(want, t["margins"])):
+        row = (len(prompt) - 1 + i) * archs.VOCAB
+        got = max(range(archs.VOCAB), key=lambda j, row=row: x[row + j])
+        if got != w and margin > MARGIN:
+            bad.append(i)
+    check(not bad, "%s: greedy continuation%s" % (what, " wrong at %s" % bad if bad else ""))
+
+
+# Pairs of models that are the same, written in two ways.
+TWINS = (("mixtral", "mixtral-old", {}), ("llama", "llama-arrays", {}),
+         ("phi3", "phi3", {"fused": False}), ("llama", "llama", {"fused": True}))
+
+
+def twins(work, simd):
+    for a, b, change in TWINS:
+        spec = {**archs.CASES[b], **change}
+        path = os.path.join(work, "twin.gguf")
+        archs.write(path, spec)
+        x, err = logits(os.path.join(work, a + ".gguf"), simd, archs.prompt(spec))
+        y, err2 = logits(path, simd, archs.prompt(spec))
+        check(x is not None and x == y, "%s, %s %s %s: same bytes %s%s"
+              % (a, b, change or "", simd, err, err2))
+
+
+def main():
+    truth = read_truth()
+    check(sorted(truth) == sorted(archs.CASES), "archs.tsv has every case")
+    with tempfile.TemporaryDirectory() as work:
+        for name, c in archs.CASES.items():
+            archs.write(os.path.join(work, name + ".gguf"), c)
+        for simd in SIMD:
+            _, err = logits(os.path.join(work, "llama.gguf"), simd, [1])
+            if "lacks it" in err:
+                skip(simd + ": not on this CPU")
+                continue
+            for name in archs.CASES:
+                if name in truth and (not sys.argv[1:] or any(a in name for a in sys.argv[1:])):
+                    case(name, os.path.join(work, name + ".gguf"), simd, truth[name])
+            twins(work, simd)
+
+
+main()
+print("%d passed, %d failed, %d skipped" % (passed, failed, skipped))
+sys.exit(1 if failed else 77 if not passed else 0)
