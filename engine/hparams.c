@@ -169,12 +169,12 @@ static void read_attention(struct keys *k, struct lx_hparams *hp)
 	hp->hdv = get_u32(k, "attention.value_length", v, 1, 4096);
 	hp->eps_bits = get_f32(k, "attention.layer_norm_rms_epsilon", 0, true,
 			       true);
-	hp->window = get_u32(k, "attention.sliding_window", a->window, 0,
-			     MAX_CTX);
+	hp->window = a->windows ? get_u32(k, "attention.sliding_window",
+					  a->window, 0, MAX_CTX) : 0;
 	hp->cap = a->cap ? get_f32(k, "attn_logit_softcapping", a->cap, false,
 				   true) : 0;
-	hp->final_cap = a->scale_embd ? get_f32(k, "final_logit_softcapping",
-						a->final_cap, false, true) : 0;
+	hp->final_cap = a->caps ? get_f32(k, "final_logit_softcapping",
+					  a->final_cap, false, true) : 0;
 	hp->score_dim = a->wide_layers == hp->n_layer ? v : hp->hd;
 }
 

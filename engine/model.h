@@ -41,11 +41,15 @@ struct lx_arch {
 	u32 experts;		/* LX_EXPERTS_* */
 	u32 gate;		/* LX_MM_*GLU; 0: SwiGLU */
 	const char *ffn_norm;	/* NULL: ffn_norm.weight */
-	/* Each @pattern-th layer sees everything, the others a window; 0: all
+	/* The window of the file counts (Qwen's files name one that is off).
+	 * Each @pattern-th layer sees everything, the others a window; 0: all
 	 * have it.
 	 */
+	bool windows;
 	u32 pattern;
 	u32 window;		/* where the file does not say; 0: none */
+	/* Logits are capped; scores are where there is a default. */
+	bool caps;
 	u32 cap, final_cap;	/* f32 bits, where the file does not say */
 	/* Layers with a window rotate by this base, unscaled; 0: as others. */
 	u32 local_base;

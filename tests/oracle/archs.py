@@ -54,12 +54,17 @@ CASES = {
     "llama-linear": case(keys={"rope.scaling.type": "linear", "rope.scaling.factor": 4.0}),
     "llama-linear-old": case(keys={"rope.scale_linear": 2.0}),
     "llama-yarn": case(keys=YARN),
+    "llama-yarn-factor": case(keys={**YARN, "rope.scaling.attn_factor": 1.3}),
+    "llama-none": case(keys={"rope.scaling.type": "none", "rope.scaling.factor": 4.0}),
+    "llama-partial": case(rot=8),
+    "llama-values": case(hdv=24),
     "llama-window": case(window=40, tokens=300),
     "llama-bias": case(bias="all"),
     "llama-arrays": case(arrays=True),
     "mixtral": case(MOE),
     "mixtral-old": case(MOE, per_expert=True),
     "qwen2": case(arch="qwen2", bias="qkv", keys={"rope.freq_base": 1000000.0}),
+    "qwen2-window-off": case(arch="qwen2", bias="qkv", window=24),
     "qwen3": case(arch="qwen3", hd=32, keys={"rope.freq_base": 1000000.0}),
     "qwen3-yarn": case(arch="qwen3", hd=32, keys=YARN),
     "qwen3moe": case(MOE, arch="qwen3moe", hd=32, keys={"rope.freq_base": 1000000.0}),
@@ -69,12 +74,18 @@ CASES = {
     "gemma": case(GEMMA, arch="gemma"),
     "gemma2": case(GEMMA2),
     "gemma2-defaults": case(GEMMA),
+    "gemma2-partial": case(GEMMA2, rot=16),
+    "gemma2-wide": case(GEMMA2, layers=46, embd=32, hd=16, ff=32, tokens=20),
     "gemma2-long": case(GEMMA2, tokens=300, window=40),
     "gemma3": case(GEMMA3, layers=7,
                    keys={"rope.freq_base": 1000000.0, "rope.scaling.type": "linear",
                          "rope.scaling.factor": 8.0}),
     "gemma3-pattern": case(GEMMA3, pattern=[True, False, False, True]),
+    "gemma3-keys": case(GEMMA3, keys={"attention.sliding_window_pattern": 3,
+                                      "final_logit_softcapping": 6.0,
+                                      "rope.freq_base_swa": 5000.0}),
     "gpt-oss": case(OSS),
+    "gpt-oss-period": case(OSS, keys={"attention.sliding_window_pattern": 3}),
     "gpt-oss-mxfp4": case(OSS, mxfp4=True),
 }
 
@@ -120,6 +131,7 @@ def names(c):
     """[(name, shape)] of a model in the plainest way to write it"""
     d, hd, ff, arch = c["embd"], c["hd"], c["ff"], c["arch"]
     nq, nk = c["heads"] * hd, c["kv_heads"] * hd
+    hdv = c.get("hdv", hd)
     rot, n = c.get("rot", hd), c.get("experts", 0)
     bias = "all" if arch == "gpt-oss" else c.get("bias", "")
     out = [("token_embd.weight", (d, VOCAB)), ("output_norm.weight", (d,))]
@@ -131,8 +143,8 @@ def names(c):
         out += [("rope_factors_short.weight", (rot // 2,)), ("rope_factors_long.weight", (rot // 2,))]
     for i in range(c["layers"]):
         b = "blk.%d." % i
-        mats = [("attn_q", (d, nq)), ("attn_k", (d, nk)), ("attn_v", (d, nk)),
-                ("attn_output", (nq, d))]
+        mats = [("attn_q", (d, nq)), ("attn_k", (d, nk)), ("attn_v", (d, c["kv_heads"] * hdv)),
+                ("attn_output", (c["heads"] * hdv, d))]
         if n:
             mats += [("ffn_gate_inp", (d, n)), ("ffn_gate_exps", (d, ff, n)),
                      ("ffn_up_exps", (d, ff, n)), ("ffn_down_exps", (ff, d, n))]
@@ -217,8 +229,9 @@ def keys(c):
           a + "attention.head_count_kv": per_layer(c["kv_heads"]),
           a + "attention.layer_norm_rms_epsilon": float(c["eps"]),
           a + "rope.dimension_count": c.get("rot", c["hd"])}
-    if c["hd"] * c["heads"] != c["embd"]:
-        kv[a + "attention.key_length"] = kv[a + "attention.value_length"] = c["hd"]
+    if c["hd"] * c["heads"] != c["embd"] or "hdv" in c:
+        kv[a + "attention.key_length"] = c["hd"]
+        kv[a + "attention.value_length"] = c.get("hdv", c["hd"])
     if c.get("experts"):
         kv[a + "expert_count"] = c["experts"]
         kv[a + "expert_used_count"] = c["used"]

@@ -52,10 +52,14 @@ class Model:
         n = self.key("rope.dimension_count")
         base = self.key("rope.freq_base", 10000.0)
         scale = self.key("rope.scaling.factor", self.key("rope.scale_linear", 1.0))
+        if self.key("rope.scaling.type") == "none":
+            scale = 1.0
         magnitude = self.key("rope.scaling.attn_factor", 1.0)
         yarn = self.key("rope.scaling.type") == "yarn"
+        if local:
+            base = self.key("rope.freq_base_swa", 10000.0 if self.arch == "gemma3" else base)
         if local and self.arch == "gemma3":
-            base, scale = self.key("rope.freq_base_swa", 10000.0), 1.0
+            scale = 1.0
         if self.wrong == "theta":
             base *= 1.02
         f = base ** (-np.arange(0, n, 2) / n)
@@ -105,18 +109,18 @@ class Model:
         hd, hk = self.c["hd"], self.key("attention.head_count_kv")
         h, n = self.key("attention.head_count"), len(x)
         local = bool(self.key("attention.sliding_window") or self.arch == "gemma2")
-        local = local and self.local(layer)
+        local = local and not self.arch.startswith("qwen") and self.local(layer)
         window = self.key("attention.sliding_window", 4096) if local else 0
         q = self.norm(self.dot(x, b + "attn_q").reshape(n, h, hd), b + "attn_q_norm.weight")
         k = self.norm(self.dot(x, b + "attn_k").reshape(n, hk, hd), b + "attn_k_norm.weight")
-        v = self.dot(x, b + "attn_v").reshape(n, hk, hd)
+        v = self.dot(x, b + "attn_v").reshape(n, hk, -1)
         freq = self.frequencies(local, n_ctx)
         pos = np.arange(n) + (past[0].shape[0] if past else 0)
         q, k = self.rope(q, *freq, pos), self.rope(k, *freq, pos)
         if past:
             k, v = np.concatenate([past[0], k]), np.concatenate([past[1], v])
         head = np.arange(h) % hk if self.wrong == "heads" else np.arange(h) // (h // hk)
-        s = np.einsum("ihd,jhd->hij", q, k[:, head]) / np.sqrt(hd)
+        s = np.einsum("ihd,jhd->hij", q, k[:, head]) / np.sqrt(self.score_dim())
         cap = self.key("attn_logit_softcapping", 50.0) if self.arch == "gemma2" else 0
         if cap:
             s = cap * np.tanh(s / cap)
@@ -134,8 +138,14 @@ class Model:
         total = p.sum(-1, keepdims=True)
         if sinks is not None:
             total = total + np.exp(sinks[:, None, None] - top)
-        o = np.einsum("hij,jhd->ihd", p / total, v[:, head]).reshape(n, h * hd)
+        o = np.einsum("hij,jhd->ihd", p / total, v[:, head]).reshape(n, -1)
         return self.dot(o, b + "attn_output"), (k, v)
+
+    def score_dim(self):
+        """Gemma's 27B models go by another size than that of their heads."""
+        if (self.arch, self.c["layers"]) in (("gemma2", 46), ("gemma3", 62)):
+            return self.c["embd"] // self.c["heads"]
+        return self.c["hd"]
 
     def gate(self, g, u):
         if self.arch.startswith("gemma"):
