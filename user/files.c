@@ -83,27 +83,36 @@ static u32 digits(const char *p)
 	return v;
 }
 
-/* How many parts the first one's name speaks of; 1: not a split model. */
-static u32 split_count(const char *path)
+/*
+ * How many parts the name of one of them, number *@part, speaks of; 1: not a
+ * split model.
+ */
+static u32 split_count(const char *path, u32 *part)
 {
 	size_t len = strlen(path);
 	const char *t = path + len - SPLIT_TAIL;
 
+	*part = 1;
 	if (len < SPLIT_TAIL || t[0] != '-' || strncmp(t + 6, "-of-", 4) ||
-	    strcmp(t + 15, ".gguf"))
+	    strcmp(t + 15, ".gguf") || !digits(t + 1) || !digits(t + 10))
 		return 1;
-	if (digits(t + 1) != 1)
-		return 1;
-	return lx_max(digits(t + 10), 1u);
+	*part = digits(t + 1);
+	return digits(t + 10);
 }
 
 int model_files_open(struct model_files *f, const char *path)
 {
-	u32 n = split_count(path), i;
+	u32 first, n = split_count(path, &first), i;
 	char part[PATH_MAX];
 	int ret;
 
 	memset(f, 0, sizeof(*f));
+	if (first != 1) {
+		snprintf(f->message, sizeof(f->message),
+			 "%.180s: part %u of %u: name the first part", path,
+			 first, n);
+		return -EINVAL;
+	}
 	if (n > LX_GGUF_MAX_SPLITS || strlen(path) >= sizeof(part)) {
 		snprintf(f->message, sizeof(f->message), "%.180s: %s", path,
 			 n > 1 ? "too many parts" : "name too long");

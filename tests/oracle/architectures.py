@@ -143,12 +143,29 @@ def twins(work, simd):
               % (a, b, change or "", simd, err, err2))
 
 
+def splits(work):
+    spec = archs.CASES["mixtral-old"]
+    parts = archs.write_split(os.path.join(work, "split"), spec, 20)
+    x, err = logits(os.path.join(work, "mixtral.gguf"), SIMD[0], archs.prompt(spec))
+    y, err2 = logits(parts[0], SIMD[0], archs.prompt(spec))
+    check(x is not None and x == y, "in %d files: same bytes %s%s" % (len(parts), err, err2))
+    _, err = logits(parts[1], SIMD[0], [1])
+    check("name the first part" in err, "the second part is refused: " + err)
+    os.rename(parts[2], parts[3])
+    _, err = logits(parts[0], SIMD[0], [1])
+    check(os.path.basename(parts[2]) in err, "a missing part is named: " + err)
+    os.rename(parts[3], parts[2])
+    _, err = logits(parts[0], SIMD[0], [1])
+    check(os.path.basename(parts[3]) in err, "another one, too: " + err)
+
+
 def main():
     truth = read_truth()
     check(sorted(truth) == sorted(archs.CASES), "archs.tsv has every case")
     with tempfile.TemporaryDirectory() as work:
         for name, c in archs.CASES.items():
             archs.write(os.path.join(work, name + ".gguf"), c)
+        splits(work)
         for simd in SIMD:
             _, err = logits(os.path.join(work, "llama.gguf"), simd, [1])
             if "lacks it" in err:

@@ -306,6 +306,19 @@ def write(path, c, change=None):
         f.write(gguf(kv, written(c, t)))
 
 
+def write_split(path, c, per_part):
+    """The same in parts of so many tensors, the first of keys only."""
+    todo = written(c, tensors(c))
+    parts = [[]] + [todo[i:i + per_part] for i in range(0, len(todo), per_part)]
+    out = []
+    for i, part in enumerate(parts):
+        split = {"split.no": i, "split.count": len(parts), "split.tensors.count": len(todo)}
+        out.append("%s-%05d-of-%05d.gguf" % (path, i + 1, len(parts)))
+        with open(out[-1], "wb") as f:
+            f.write(gguf({**(keys(c) if not i else {}), **split}, part))
+    return out
+
+
 if __name__ == "__main__":
     os.makedirs(sys.argv[1], exist_ok=True)
     for case_name, spec in CASES.items():
