@@ -172,25 +172,24 @@ static int alloc_blocks(struct lx_model *m, struct lx_error *err)
 
 /* ---- running a few operations outside an engine ---- */
 
-int lx_run_ops(struct lx_host *host, struct lx_op *ops, u32 n_ops)
+int lx_run_ops(struct lx_host *host, struct lx_op *ops, u32 n_ops,
+	       size_t scratch)
 {
-	/* These operations use no scratch. */
-	void *scratch[1] = { NULL };
+	u32 n = host->n_workers;
+	size_t each = lx_align_up(scratch, (size_t)LX_CACHELINE);
+	size_t bytes = n * (sizeof(void *) + each) + LX_CACHELINE;
+	u8 *mem = host->ops->alloc(host, bytes, LX_MEM_SCRATCH);
+	void **table = (void **)(mem + n * each);
 	struct lx_job job;
-	void **all = scratch;
 	int r;
 
-	if (host->n_workers > 1) {
-		all = host->ops->alloc(host, host->n_workers * sizeof(*all),
-				       LX_MEM_CONTROL);
-		if (!all)
-			return -LX_ENOMEM;
-	}
-	lx_job_init(&job, ops, n_ops, all);
+	if (!mem)
+		return -LX_ENOMEM;
+	for (u32 i = 0; i < n; i++)
+		table[i] = mem + i * each;
+	lx_job_init(&job, ops, n_ops, table);
 	r = host->ops->run(host, &job);
-	if (all != scratch)
-		host->ops->free(host, all, host->n_workers * sizeof(*all),
-				LX_MEM_CONTROL);
+	host->ops->free(host, mem, bytes, LX_MEM_SCRATCH);
 	return r;
 }
 
@@ -276,7 +275,7 @@ static int load_expert(struct loader *l, const struct lx_item *it, u32 e)
 		op.pack.row0 = row;
 		op.pack.n_rows = n;
 		op.n_tiles = lx_div_up(lx_div_up(n, LX_STRIP), op.pack.strips);
-		r = lx_run_ops(l->m->host, &op, 1);
+		r = lx_run_ops(l->m->host, &op, 1, 0);
 		if (r)
 			return lx_fail(l->err, r, "interrupted");
 	}
@@ -340,7 +339,7 @@ static int build_rope(struct lx_model *m, u32 table)
 	op.freqs.ext_bits = hp->rope_ext;
 	op.freqs.beta_fast_bits = hp->rope_beta_fast;
 	op.freqs.beta_slow_bits = hp->rope_beta_slow;
-	return lx_run_ops(m->host, &op, 1);
+	return lx_run_ops(m->host, &op, 1, 0);
 }
 
 static int build_tables(struct lx_model *m)
@@ -356,7 +355,7 @@ static int build_tables(struct lx_model *m)
 	op.scales.score_dim = m->hp.score_dim;
 	op.scales.embd_dim = m->hp.n_embd;
 	if (!r)
-		r = lx_run_ops(m->host, &op, 1);
+		r = lx_run_ops(m->host, &op, 1, 0);
 	if (!m->arch->scale_embd)
 		m->embd_bits = 0;
 	return r;

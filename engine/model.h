@@ -135,8 +135,17 @@ int lx_model_fill(struct lx_model *m, const struct lx_source *src,
 /* Whether any engine may need that table of frequencies. */
 bool lx_model_has_rope(const struct lx_model *m, u32 table);
 
-/* Run @ops once on the host's workers, outside any engine. */
-int lx_run_ops(struct lx_host *host, struct lx_op *ops, u32 n_ops);
+/*
+ * Run @ops once on the host's workers, outside any engine, each with @scratch
+ * bytes (0: none) of its own.
+ */
+int lx_run_ops(struct lx_host *host, struct lx_op *ops, u32 n_ops,
+	       size_t scratch);
+
+struct lx_rows;
+/* The operation that converts @r; @bad[2] are its flags (op.h): convert.c */
+void lx_convert_op(struct lx_op *op, const struct lx_ops *ops,
+		   const struct lx_rows *r, u32 *bad);
 
 static inline const struct lx_mat *lx_model_output(const struct lx_model *m)
 {

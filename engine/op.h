@@ -96,6 +96,11 @@ struct lx_sample_slot {
 	s32 token;		/* result */
 };
 
+#define LX_QUANT_COLS 512	/* values of a quantizing tile at most */
+#define LX_QUANT_SCRATCH 8192	/* bytes it works in */
+#define LX_QUANT_NAN 1		/* a value is not finite */
+#define LX_QUANT_RANGE 2	/* a value is beyond what the type holds */
+
 #define LX_SAMPLE_CHUNK 8192	/* logits of one tile */
 #define LX_SAMPLE_CAND 1024	/* most candidates kept */
 
@@ -234,6 +239,14 @@ struct lx_op {
 			u32 base_bits, factor_bits, attn_factor_bits;
 			u32 ext_bits, beta_fast_bits, beta_slow_bits;
 		} freqs;
+		struct {	/* tile: LX_QUANT_COLS of a row, or 256 */
+			const u8 *src;	/* rows as in a file, of type from */
+			u8 *dst;	/* the same, of type to */
+			u64 src_bytes, dst_bytes;	/* of a row */
+			u32 from, to, cols;
+			u32 cols_group, groups;	/* of a tile; tiles of a row */
+			u32 *bad;	/* [2]: LX_QUANT_NAN, _RANGE: set to 1 */
+		} convert;
 		struct {	/* tile: strips; integer work, at load */
 			const u8 *src;	/* rows row0 .. row0 + n_rows - 1 */
 			u64 row_bytes;
@@ -261,6 +274,7 @@ struct lx_ops {
 	lx_tile_fn embed, norm, matmul, rope, angles, attn, merge, route,
 		   gather, combine, freqs, scales, residual, cap, copy;
 	lx_tile_fn penalties, best, candidates, draw;
+	lx_tile_fn convert;	/* scratch: LX_QUANT_SCRATCH */
 };
 
 extern const struct lx_ops lx_ops_generic;
@@ -275,6 +289,9 @@ const struct lx_ops *lx_ops_find(const char *name);
 u64 lx_pack_bytes(u32 type, u64 cols);
 /* Tile of a pack operation. Integer code. */
 void lx_tile_pack(const struct lx_op *op, u32 tile, void *scratch);
+
+/* Columns of one tile that quantizes to @to: convert.c */
+u32 lx_convert_cols(u32 to);
 
 /* Bytes of one quantized activation row: fp/act.h. */
 static inline u64 lx_act_bytes(u32 kp)

@@ -13,6 +13,7 @@
 #include "attention.h"
 #include "moe.h"
 #include "sampler.h"
+#include "quantize_k.h"
 
 static void tile_copy(const struct lx_op *op, u32 tile, void *scratch)
 {
@@ -29,4 +30,5 @@ static void tile_copy(const struct lx_op *op, u32 tile, void *scratch)
 	.combine = tile_combine, .freqs = tile_freqs, .scales = tile_scales, \
 	.residual = tile_residual, .cap = tile_cap, .copy = tile_copy, \
 	.penalties = tile_penalties, .best = tile_best, \
-	.candidates = tile_candidates, .draw = tile_draw
+	.candidates = tile_candidates, .draw = tile_draw, \
+	.convert = tile_convert

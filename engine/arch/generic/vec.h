@@ -115,6 +115,14 @@ INL vf vf_min(vf a, vf b)
 	return a;
 }
 
+/* a < b ? x : y in each lane */
+INL vf vf_pick(vf a, vf b, vf x, vf y)
+{
+	FOR_LANES(i)
+		x.v[i] = a.v[i] < b.v[i] ? x.v[i] : y.v[i];
+	return x;
+}
+
 /* a * b + c, rounded once */
 INL vf vf_fma(vf a, vf b, vf c)
 {

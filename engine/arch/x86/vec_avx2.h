@@ -33,6 +33,11 @@ INL vf vf_min(vf a, vf b) { return _mm256_min_ps(a, b); }
 INL vf vf_fma(vf a, vf b, vf c) { return _mm256_fmadd_ps(a, b, c); }
 INL vf vf_fnma(vf a, vf b, vf c) { return _mm256_fnmadd_ps(a, b, c); }
 
+INL vf vf_pick(vf a, vf b, vf x, vf y)
+{
+	return _mm256_blendv_ps(y, x, _mm256_cmp_ps(a, b, _CMP_LT_OQ));
+}
+
 INL vf vf_abs(vf a)
 {
 	return _mm256_and_ps(a, _mm256_castsi256_ps(

@@ -33,6 +33,11 @@ INL vf vf_min(vf a, vf b) { return _mm512_min_ps(a, b); }
 INL vf vf_fma(vf a, vf b, vf c) { return _mm512_fmadd_ps(a, b, c); }
 INL vf vf_fnma(vf a, vf b, vf c) { return _mm512_fnmadd_ps(a, b, c); }
 
+INL vf vf_pick(vf a, vf b, vf x, vf y)
+{
+	return _mm512_mask_blend_ps(_mm512_cmp_ps_mask(a, b, _CMP_LT_OQ), y, x);
+}
+
 INL vf vf_abs(vf a)
 {
 	return _mm512_castsi512_ps(_mm512_and_si512(_mm512_castps_si512(a),
