@@ -78,7 +78,8 @@ ENGINE_INT += -mgeneral-regs-only
 FP_SRC += $(wildcard engine/arch/arm64/*.c)
 endif
 
-LX_SRC := user/host.c user/pool.c user/files.c user/local.c
+LX_SRC := user/host.c user/pool.c user/files.c user/local.c user/output.c \
+	user/quantize.c
 LIB_SRC := user/client.c user/device.c user/ctl.c user/inproc.c
 TOOL_SRC := $(wildcard tools/*.c)
 # tests/engine/test_X.c are programs, what lies beside them is theirs to share.

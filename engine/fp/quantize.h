@@ -234,7 +234,7 @@ static void qz_simple(u32 type, struct quant_work *w, u32 n, u8 *p)
 		break;
 	case LX_TYPE_IQ4_NL:
 		qz_fit_simple(w, (struct fit_codes){ 0.0f, 0.0f, true },
-			      (struct fit_grid){ 84.0f, 4.0f, 14 }, true, 2);
+			      (struct fit_grid){ 86.0f, 7.0f, 8 }, true, 2);
 		break;
 	case LX_TYPE_Q4_1:
 		qz_fit_affine(w, 15.0f, (struct fit_grid){ -0.3f, 0.4f, 4 }, 2);

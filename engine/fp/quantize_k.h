@@ -356,12 +356,12 @@ static void qz_iq4_xs(struct quant_work *w, u32 n, u8 *p)
 	const struct qz_super k = {
 		.parts = 8, .n = 32, .c = { 0.0f, 0.0f, true },
 		.lo = -32.0f, .hi = 31.0f, .reach_s = 1,
-		.rounds = 1, .starts = 2, .start = { -32.0f, 31.0f },
+		.rounds = 1, .starts = 1, .start = { -32.0f },
 	};
 	struct qz_levels v;
 
 	qz_lanes(w, n, 32);
-	qz_fit_parts(w, 32, k.c, (struct fit_grid){ 84.0f, 4.0f, 14 }, true, 2);
+	qz_fit_parts(w, 32, k.c, (struct fit_grid){ 86.0f, 7.0f, 8 }, true, 2);
 	qz_super(w, k, &v);
 	for (u32 l0 = 0; l0 * 32 < n; l0 += 8, p += 136) {
 		u32 high = 0;
