@@ -4,6 +4,7 @@
  * tensors, repacked strip by strip on all workers.
  */
 #include "model.h"
+#include "lx/convert.h"
 
 #define STAGE_BYTES (4u << 20)	/* read at a time */
 #define PACK_BYTES (64u << 10)	/* of the file, packed by one tile */
@@ -199,8 +200,8 @@ struct loader {
 	struct lx_model *m;
 	const struct lx_source *src;
 	struct lx_error *err;
-	u8 *stage;
-	u64 stage_bytes;
+	u8 *stage, *made;	/* rows as read; as converted, if any are */
+	u64 stage_bytes;	/* of each */
 	u64 done;
 	u32 bad;
 };
@@ -240,30 +241,73 @@ static u32 row_unit(const struct lx_item *it)
 	return h ? LX_STRIP / gcd(LX_STRIP, h) * h : LX_STRIP;
 }
 
-static u64 row_bytes(const struct lx_item *it)
+static u64 row_bytes_of(const struct lx_item *it, u32 type)
 {
-	const struct lx_type_info *ti = lx_type_info(it->t->type);
+	const struct lx_type_info *ti = lx_type_info(type);
 
 	return it->t->ne[0] / ti->block * ti->bytes;
+}
+
+static u64 row_bytes(const struct lx_item *it)
+{
+	return row_bytes_of(it, it->t->type);
+}
+
+static bool is_converted(const struct lx_item *it)
+{
+	return it->mat && it->mat->type != it->t->type;
+}
+
+/* The longer of the rows read and the rows made */
+static u64 stage_row(const struct lx_item *it)
+{
+	return is_converted(it) ? lx_max(row_bytes(it),
+					 row_bytes_of(it, it->mat->type)) :
+				  row_bytes(it);
+}
+
+/* Pack the rows of @op, converting them first where the type is another. */
+static int pack_rows(struct loader *l, const struct lx_item *it,
+		     struct lx_op *op)
+{
+	struct lx_op ops[2] = { { 0 }, *op };
+	u32 bad[2] = { 0, 0 };
+	struct lx_rows rows = {
+		.src = l->stage, .dst = l->made, .from = it->t->type,
+		.to = it->mat->type, .rows = op->pack.n_rows,
+		.cols = it->mat->cols,
+	};
+	int r;
+
+	if (!is_converted(it))
+		return lx_run_ops(l->m->host, op, 1, 0);
+	lx_convert_op(&ops[0], l->m->ops, &rows, bad);
+	ops[1].pack.src = l->made;
+	r = lx_run_ops(l->m->host, ops, 2, LX_QUANT_SCRATCH);
+	if (!r && (bad[0] || bad[1]))
+		r = lx_fail(l->err, -LX_EBADMSG, "tensor %.*s: a weight is %s",
+			    (int)it->t->name.n, it->t->name.p, bad[0] ?
+			    "not a finite number" : "beyond what the type holds");
+	return r;
 }
 
 static int load_expert(struct loader *l, const struct lx_item *it, u32 e)
 {
 	struct lx_mat *mat = it->mat;
-	u64 rb = row_bytes(it), per;
+	u64 rb = row_bytes(it), made = row_bytes_of(it, mat->type), per;
 	u32 unit = row_unit(it), rows;
 	struct lx_op op = { .tile = lx_tile_pack };
 	int r;
 
-	per = l->stage_bytes / rb / unit * unit;
+	per = l->stage_bytes / stage_row(it) / unit * unit;
 	rows = (u32)lx_min(per, (u64)mat->rows);
 	op.pack.src = l->stage;
-	op.pack.row_bytes = rb;
+	op.pack.row_bytes = made;
 	op.pack.head = it->head;
 	op.pack.rot = it->rot;
 	op.pack.mat = mat;
 	op.pack.strip0 = (it->expert + e) * mat->n_strips;
-	op.pack.strips = (u32)lx_max((u64)1, PACK_BYTES / (rb * LX_STRIP));
+	op.pack.strips = (u32)lx_max((u64)1, PACK_BYTES / (made * LX_STRIP));
 	op.pack.bad = &l->bad;
 	for (u32 row = 0; row < mat->rows; row += rows) {
 		u32 n = lx_min(rows, mat->rows - row);
@@ -275,7 +319,7 @@ static int load_expert(struct loader *l, const struct lx_item *it, u32 e)
 		op.pack.row0 = row;
 		op.pack.n_rows = n;
 		op.n_tiles = lx_div_up(lx_div_up(n, LX_STRIP), op.pack.strips);
-		r = lx_run_ops(l->m->host, &op, 1, 0);
+		r = pack_rows(l, it, &op);
 		if (r)
 			return lx_fail(l->err, r, "interrupted");
 	}
@@ -397,15 +441,21 @@ int lx_model_fill(struct lx_model *m, const struct lx_source *src,
 
 		l.stage_bytes = lx_max(l.stage_bytes, it->vec ?
 				       vec_bytes(it->vec) :
-				       row_bytes(it) * row_unit(it));
+				       stage_row(it) * row_unit(it));
 	}
 	l.stage = h->ops->alloc(h, l.stage_bytes, LX_MEM_SCRATCH);
-	if (!l.stage)
-		return lx_fail(err, -LX_ENOMEM, "no memory to read into");
-	r = load_items(&l);
+	if (l.stage && m->as)
+		l.made = h->ops->alloc(h, l.stage_bytes, LX_MEM_SCRATCH);
+	if (!l.stage || (m->as && !l.made))
+		r = lx_fail(err, -LX_ENOMEM, "no memory to read into");
+	else
+		r = load_items(&l);
 	if (!r && build_tables(m))
 		r = lx_fail(err, -LX_EINTR, "interrupted");
-	h->ops->free(h, l.stage, l.stage_bytes, LX_MEM_SCRATCH);
+	if (l.made)
+		h->ops->free(h, l.made, l.stage_bytes, LX_MEM_SCRATCH);
+	if (l.stage)
+		h->ops->free(h, l.stage, l.stage_bytes, LX_MEM_SCRATCH);
 	return r;
 }
 

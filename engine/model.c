@@ -29,6 +29,14 @@ void lx_model_release(struct lx_model *m, void *p, u64 n, size_t size)
 	m->control_bytes -= n * size;
 }
 
+u32 lx_model_type(const struct lx_model *m, const struct lx_gguf_tensor *t)
+{
+	u32 wanted;
+
+	return m->as ? lx_preset_type(m->as, &m->as_model, t, false, &wanted) :
+		       t->type;
+}
+
 /* ---- finding tensors ---- */
 
 struct finder {
@@ -83,15 +91,16 @@ static bool set_mat(struct finder *f, struct lx_mat *mat,
 		    const struct lx_gguf_tensor *t, u32 rows, u32 cols,
 		    u32 n_expert)
 {
-	u64 bytes = lx_pack_bytes(t->type, cols);
+	u32 type = lx_model_type(f->m, t);
+	u64 bytes = lx_pack_bytes(type, cols);
 
 	if (!bytes || bytes > 1u << 30) {
 		f->ret = lx_fail(f->err, -LX_ENOPKG,
 				 "tensor %s: type %s is not supported", f->name,
-				 lx_type_name(t->type));
+				 lx_type_name(type));
 		return false;
 	}
-	mat->type = t->type;
+	mat->type = type;
 	mat->rows = rows;
 	mat->cols = cols;
 	mat->n_strips = lx_div_up(rows, LX_STRIP);
@@ -285,7 +294,7 @@ static void find_experts(struct finder *f, u32 l, const char *what,
 			return;
 		if (!e && !set_mat(f, mat, t, rows, cols, n))
 			return;
-		if (t->type != mat->type) {
+		if (lx_model_type(f->m, t) != mat->type) {
 			f->ret = lx_fail(f->err, -LX_ENOPKG,
 					 "tensor %s: experts of different types",
 					 f->name);
@@ -430,6 +439,16 @@ static void copy_str(char *dst, size_t size, struct lx_str s)
 	lx_format(dst, size, "%.*s", (int)lx_min(s.n, (u32)size), s.p);
 }
 
+static int read_as(struct lx_model *m, const char *as, struct lx_error *err)
+{
+	if (!as)
+		return 0;
+	m->as = lx_preset_find(as);
+	if (!m->as)
+		return lx_fail(err, -LX_EINVAL, "there is no type '%s'", as);
+	return lx_preset_model(&m->as_model, &m->gguf, err);
+}
+
 static int read_arch(struct lx_model *m, struct lx_error *err)
 {
 	struct lx_str s = { "", 0 };
@@ -455,14 +474,21 @@ static int read_arch(struct lx_model *m, struct lx_error *err)
 	return 0;
 }
 
-/* The type that most bytes of the file have. */
+/* The type that most bytes of the weights have. */
 static void most_common_type(struct lx_model *m)
 {
 	u64 bytes[LX_TYPE_COUNT] = { 0 };
 	u32 best = 0;
 
-	for (u64 i = 0; i < m->gguf.n_tensors; i++)
-		bytes[m->gguf.tensors[i].type] += m->gguf.tensors[i].size;
+	for (u64 i = 0; i < m->gguf.n_tensors; i++) {
+		const struct lx_gguf_tensor *t = &m->gguf.tensors[i];
+		const struct lx_type_info *was = lx_type_info(t->type);
+		u32 type = lx_model_type(m, t);
+		const struct lx_type_info *is = lx_type_info(type);
+
+		bytes[type] += t->size / was->bytes * was->block / is->block *
+			       is->bytes;
+	}
 	for (u32 t = 1; t < LX_TYPE_COUNT; t++)
 		if (bytes[t] > bytes[best])
 			best = t;
@@ -506,6 +532,8 @@ int lx_model_describe(struct lx_model *m, const struct lx_source *src,
 	if (r)
 		return r;
 	r = read_arch(m, err);
+	if (!r)
+		r = read_as(m, p ? p->as : NULL, err);
 	if (r)
 		return r;
 	r = lx_vocab_load(m->host, &m->gguf, &m->vocab, err);

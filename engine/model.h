@@ -7,6 +7,7 @@
 #define LX_MODEL_H
 
 #include "lx/lx.h"
+#include "lx/preset.h"
 #include "op.h"
 
 struct lx_hparams {
@@ -91,6 +92,8 @@ struct lx_model {
 	const struct lx_arch *arch;
 	const struct lx_ops *ops;
 	struct lx_gguf gguf;
+	const struct lx_preset *as;	/* types to load as, NULL: the file's */
+	struct lx_preset_model as_model;
 	struct lx_vocab *vocab;
 	struct lx_hparams hp;
 	struct lx_model_info info;
@@ -124,6 +127,8 @@ void lx_model_release(struct lx_model *m, void *p, u64 n, size_t size);
 int lx_model_describe(struct lx_model *m, const struct lx_source *src,
 		      u32 n_src, const struct lx_model_params *p,
 		      struct lx_error *err);
+/* The type a tensor of the file has in memory. */
+u32 lx_model_type(const struct lx_model *m, const struct lx_gguf_tensor *t);
 /* Lay out the strips: how many blocks of what size. Fills blocks[].size. */
 int lx_model_layout(struct lx_model *m);
 /* Bytes of the strip tables and vectors, which are allocated only to load. */

@@ -39,6 +39,8 @@ static int do_load(void *arg)
 	struct lx_error *error;
 	int err;
 
+	if (strnlen(in->as_type, LLAMUX_TYPE_MAX) == LLAMUX_TYPE_MAX)
+		return -EINVAL;
 	if (!in->n_fds || in->n_fds > LLAMUX_MAX_FILES || in->reserved ||
 	    in->flags & ~LLAMUX_LOAD_DEFAULT || in->kv_type > LLAMUX_KV_F32)
 		return -EINVAL;

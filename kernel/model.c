@@ -196,6 +196,7 @@ static struct llamux_model *model_new(const struct llamux_load *load)
 	m->params.n_batch = load->n_batch;
 	m->params.n_sessions = load->n_sessions;
 	m->params.kv_type = load->kv_type;
+	strscpy(m->as_type, load->as_type, sizeof(m->as_type));
 	INIT_WORK(&m->put_work, put_work);
 	init_completion(&m->loaded);
 	mutex_init(&m->lock);

@@ -43,6 +43,7 @@ struct llamux_model {
 	struct llamux_memory memory;
 	struct llamux_fpu_pace pace;	/* of the thread as worker 0 */
 	struct lx_engine_params params;
+	char as_type[LLAMUX_TYPE_MAX];	/* "": as in the file */
 	u64 done, total;		/* bytes, while loading */
 
 	struct task_struct *thread;

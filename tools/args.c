@@ -12,7 +12,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "tool.h"
+#include "engine.h"
+#include "quantize.h"
 
 bool parse_u64(const char *what, const char *s, uint64_t *v)
 {
@@ -68,6 +69,20 @@ bool parse_kv(const char *s, uint32_t *v)
 		return false;
 	}
 	return true;
+}
+
+int check_type(const char *name)
+{
+	const struct lx_preset *p;
+	char known[512];
+	size_t n = 0;
+
+	if (lx_preset_find(name))
+		return EXIT_OK;
+	for (u32 i = 0; (p = lx_preset_at(i)); i++)
+		n += (size_t)snprintf(known + n, sizeof(known) - n, " %s",
+				      p->name);
+	return usage_error("there is no type '%s'; there are%s", name, known);
 }
 
 char *read_all(FILE *f, size_t *n)

@@ -117,6 +117,8 @@ static int main_load(struct globals *g, int argc, char **argv)
 	if (argc - optind != 1)
 		return usage_error("load takes one FILE");
 	o.file = argv[optind];
+	if (g->as)
+		snprintf(o.arg.as_type, sizeof(o.arg.as_type), "%s", g->as);
 	if (o.name && !is_name(o.name))
 		return usage_error("--name: 1 to %d characters, letters, digits and ._:-",
 				   LLAMUX_NAME_MAX - 1);

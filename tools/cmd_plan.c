@@ -126,6 +126,7 @@ static int main_plan(struct globals *g, int argc, char **argv)
 	if (optind < argc)
 		g->model = argv[optind];
 	mp.simd = g->simd;
+	mp.as = g->as;
 	file = model_file(g);
 	if (!file)
 		return EXIT_NO_MODEL;

@@ -45,18 +45,6 @@ static void on_misfit(void *ctx, u32 n, u64 cols, u32 wanted, u32 type)
 		lx_type_name(wanted), lx_type_name(type));
 }
 
-static int unknown_type(const char *name)
-{
-	const struct lx_preset *p;
-	char known[512];
-	size_t n = 0;
-
-	for (u32 i = 0; (p = lx_preset_at(i)); i++)
-		n += (size_t)snprintf(known + n, sizeof(known) - n, " %s",
-				      p->name);
-	return usage_error("there is no type '%s'; there are%s", name, known);
-}
-
 static void report(const struct globals *g, const char *out, const char *type,
 		   const struct quantize_result *r)
 {
@@ -101,9 +89,12 @@ static int main_quantize(struct globals *g, int argc, char **argv)
 	if (argc - optind != 3)
 		return usage_error("quantize takes IN, OUT and TYPE");
 	argv += optind;
+	if (g->as)
+		return usage_error("quantize takes TYPE, not --as");
+	ret = check_type(argv[2]);
+	if (ret)
+		return ret;
 	o.preset = lx_preset_find(argv[2]);
-	if (!o.preset)
-		return unknown_type(argv[2]);
 	o.simd = g->simd;
 	o.host.n_threads = g->threads;
 	interrupt_watch(NULL);

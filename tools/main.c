@@ -21,13 +21,14 @@ static const struct command *const commands[] = {
 
 #define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
-enum { OPT_USER = 0x1000, OPT_SIMD, OPT_JSON, OPT_HELP, OPT_VERSION };
+enum { OPT_USER = 0x1000, OPT_SIMD, OPT_AS, OPT_JSON, OPT_HELP, OPT_VERSION };
 
 static const struct option global_options[] = {
 	{ "user", no_argument, NULL, OPT_USER },
 	{ "model", required_argument, NULL, 'm' },
 	{ "threads", required_argument, NULL, 't' },
 	{ "simd", required_argument, NULL, OPT_SIMD },
+	{ "as", required_argument, NULL, OPT_AS },
 	{ "json", no_argument, NULL, OPT_JSON },
 	{ "help", no_argument, NULL, OPT_HELP },
 	{ "version", no_argument, NULL, OPT_VERSION },
@@ -42,6 +43,7 @@ static const char global_help[] =
 	"  -m, --model MODEL   a loaded model's name; with --user its file\n"
 	"  -t, --threads N     threads of the engine in this process\n"
 	"  --simd NAME         auto, generic, avx2 or avx512, in this process\n"
+	"  --as TYPE           quantize the model to TYPE as it is loaded\n"
 	"  --json              print JSON\n"
 	"  --help              say this and exit\n"
 	"  --version           print the version and exit\n";
@@ -113,6 +115,9 @@ static int handle_global(struct globals *g, int val, const char *arg)
 		g->user = true;
 		g->simd = arg;
 		return check_simd(arg);
+	case OPT_AS:
+		g->as = arg;
+		return check_type(arg);
 	case OPT_JSON:
 		g->json = true;
 		return EXIT_OK;

@@ -76,6 +76,7 @@ int open_llamux(const struct globals *g, uint32_t flags, uint32_t n_ctx,
 		.model = g->model,
 		.threads = g->threads,
 		.simd = g->simd,
+		.as = g->as,
 		.n_ctx = n_ctx,
 		.kv_type = kv_type,
 		.progress = on_progress,
@@ -87,8 +88,8 @@ int open_llamux(const struct globals *g, uint32_t flags, uint32_t n_ctx,
 		o.model = model_file(g);
 		if (!o.model)
 			return EXIT_NO_MODEL;
-	} else if (n_ctx || kv_type) {
-		return usage_error("--ctx and --kv need --user: a loaded "
+	} else if (n_ctx || kv_type || g->as) {
+		return usage_error("--ctx, --kv and --as need --user: a loaded "
 				   "model has its own");
 	}
 	interrupt_watch(NULL);

@@ -30,6 +30,7 @@ struct globals {
 	const char *model;	/* -m */
 	uint32_t threads;	/* -t */
 	const char *simd;	/* --simd */
+	const char *as;		/* --as */
 	bool json;		/* --json */
 	bool help;		/* --help */
 };
@@ -74,6 +75,8 @@ bool parse_u64(const char *what, const char *s, uint64_t *v);
 bool parse_millionths(const char *what, const char *s, uint32_t *v);
 /* "f16" or "f32". */
 bool parse_kv(const char *s, uint32_t *v);
+/* EXIT_OK if there is a type @name to quantize to; complains, with a list. */
+int check_type(const char *name);
 
 /* All of a stream, NUL added; NULL when it cannot be read. */
 char *read_all(FILE *f, size_t *n);

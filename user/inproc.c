@@ -53,7 +53,7 @@ static int inproc_open(struct llamux *l, const struct llamux_options *o)
 {
 	struct lx_engine_params ep = { .n_ctx = o->n_ctx,
 				       .kv_type = o->kv_type };
-	struct lx_model_params mp = { .simd = o->simd };
+	struct lx_model_params mp = { .simd = o->simd, .as = o->as };
 	struct inproc *in = calloc(1, sizeof(*in));
 	struct user_host_options opt = {
 		.n_threads = o->threads,

@@ -62,6 +62,11 @@ struct llamux_options {
 	/* Called while loading; non-zero ends it with that error. */
 	int (*progress)(void *ctx, uint64_t done, uint64_t total);
 	void *ctx;
+	/*
+	 * In process: quantize to this type as it is loaded ("Q4_K_M"); NULL:
+	 * as in the file. As llamux_load.as_type.
+	 */
+	const char *as;
 };
 
 /*

@@ -14,14 +14,23 @@ dir=$work/made
 mkdir "$dir"
 python3 "$top/bench/make-model.py" --shape tiny --type F16 "$in" || exit 1
 
-# logits FILE HASH: into $work/HASH
+# logits FILE HASH [OPTION...]: into $work/HASH
 logits() {
+	local file=$1 name=$2
+
+	shift 2
 	echo 1 5 300 301 302 303 >"$work/ids"
-	"$llamux" -m "$1" --json logits --tokens "$work/ids" -o /dev/null 2>&1 |
-		sed -E 's/.*"logits_hash": "([0-9a-f]+)".*/\1/' >"$work/$2" 2>&1
-	grep -qxE '[0-9a-f]{16}' "$work/$2"
+	set -- -m "$file" --json logits "$@" --tokens "$work/ids" -o /dev/null
+	"$llamux" "$@" 2>&1 |
+		sed -E 's/.*"logits_hash": "([0-9a-f]+)".*/\1/' >"$work/$name" 2>&1
+	grep -qxE '[0-9a-f]{16}' "$work/$name"
 }
 
+
+# weights FILE [OPTION...]
+weights() {
+	"$llamux" --json plan "$@" | sed -E 's/.*"type": ("[^"]*").*"weights": ([0-9]+).*/\1 \2/'
+}
 
 empty() {
 	[ -z "$(ls -A "$dir")" ]
@@ -37,7 +46,18 @@ for t in $types; do
 	is "$t" exits 0
 	is "$t: a line" out_has "^.*$t.gguf: $t, .* tensors converted$"
 	is "$t computes" logits "$dir/$t.gguf" "$t"
+	is "--as $t computes" logits "$in" as --as "$t"
+	is "--as $t: the logits of the file" cmp -s "$work/as" "$work/$t"
+	is "--as $t: the plan of the file" test "$(weights "$in" --as "$t")" = \
+		"$(weights "$dir/$t.gguf")"
 done
+is "--as, one thread, generic code" logits "$in" as -t 1 --simd generic --as Q3_K_M
+is "--as, one thread, generic code: the same" cmp -s "$work/as" "$work/Q3_K_M"
+run --user --as Q9 ask -m "$in" x
+is "--as: no such type" exits 2
+is "--as: those there are" err_has "no type 'Q9'; there are F32 "
+run ask --as Q4_0 x
+is "--as without --user" exits 2
 logits "$in" in
 is "F16 of F16 computes the same" cmp -s "$work/F16" "$work/in"
 is "F32 of F16 computes nearly the same file" test "$(bytes "$dir/F32.gguf")" \
@@ -120,6 +140,8 @@ for t in Q4_0 Q4_K_M Q8_0 F32 F16; do
 	damage 600 '\x00\xfc'
 	run quantize "$work/bad.gguf" "$dir/x.gguf" "$t"
 	is "an infinity, to $t" err_has 'blk.1.ffn_down.weight: .* not a finite'
+	run --user -m "$work/bad.gguf" --as "$t" ask x
+	is "an infinity, as $t" test "$t" = F16 -o "$status" -eq 1
 done
 is "after errors nothing is there" empty
 

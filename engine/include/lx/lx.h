@@ -45,6 +45,11 @@ const char *lx_simd_name(u32 n, bool *usable);
 
 struct lx_model_params {
 	const char *simd;	/* NULL or "auto": the best this CPU runs */
+	/*
+	 * NULL: weights as in the file; else quantized (lx/preset.h) as they
+	 * are read, to what a file made so holds: the same bits.
+	 */
+	const char *as;
 };
 
 struct lx_model_info {

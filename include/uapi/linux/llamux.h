@@ -34,6 +34,7 @@
 #define LLAMUX_NAME_MAX 64	/* with the terminating NUL */
 #define LLAMUX_ERROR_MAX 200
 #define LLAMUX_MAX_FILES 256
+#define LLAMUX_TYPE_MAX 16	/* with the terminating NUL */
 
 #define LLAMUX_IOC_MAGIC 0xBC
 
@@ -217,6 +218,11 @@ struct llamux_eval {
  * default. Output: message (NUL-terminated) when it fails. Errors: ENOEXEC
  * not a GGUF, EBADMSG corrupt, ENOPKG not supported, ENOMEM, EEXIST name in
  * use, ETXTBSY a file is open for writing, EINVAL, EBADF, EINTR.
+ *
+ * @as_type names what weights are quantized to as they are read, a few
+ * megabytes at a time: "Q4_K_M", a type of "llamux quantize" (llamux(1)).
+ * Empty: they stay as in the file. EINVAL there is no such type; EBADMSG a
+ * weight is not a finite number, or is beyond what the type can hold.
  */
 struct llamux_load {
 	__u64 fds;		/* const __s32 * */
@@ -230,6 +236,7 @@ struct llamux_load {
 	__u32 kv_type;
 	__u32 reserved;
 	char name[LLAMUX_NAME_MAX];	/* [A-Za-z0-9._:-]+ */
+	char as_type[LLAMUX_TYPE_MAX];
 };
 
 /* LLAMUX_CTL_PROGRESS: of a load under way, by name. ENOENT none such. */
