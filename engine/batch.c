@@ -63,52 +63,6 @@ static bool decodes(const struct lx_session *s)
 	return s->n_tokens - s->n_past == 1;
 }
 
-/* Tokens looked back for penalties, each once with its count. */
-static u32 fill_penalties(const struct lx_session *s, struct lx_penalty *pen)
-{
-	const struct lx_session_params *p = &s->p;
-	u32 n = 0, last;
-
-	if (p->repeat_penalty_u == 1000000 && !p->presence_penalty_u &&
-	    !p->frequency_penalty_u)
-		return 0;
-	last = lx_min(lx_min(p->repeat_last_n, (u32)LX_MAX_PENALTY),
-		      s->n_tokens);
-	for (u32 i = s->n_tokens - last; i < s->n_tokens; i++) {
-		u32 j = 0;
-
-		while (j < n && pen[j].id != s->tokens[i])
-			j++;
-		if (j == n) {
-			pen[n].id = s->tokens[i];
-			pen[n++].count = 0;
-		}
-		pen[j].count++;
-	}
-	return n;
-}
-
-static void want_sample(struct lx_engine *e, struct lx_entry *en)
-{
-	const struct lx_session *s = en->s;
-	struct lx_sample_slot *sl = &e->sample[e->n_sample];
-	struct lx_penalty *pen = e->pen + (u64)e->n_sample * LX_MAX_PENALTY;
-
-	en->sample = e->n_sample++;
-	sl->row = en->row;
-	sl->temperature_u = s->p.temperature_u;
-	sl->top_k = s->p.top_k;
-	sl->top_p_u = s->p.top_p_u;
-	sl->min_p_u = s->p.min_p_u;
-	sl->repeat_penalty_u = s->p.repeat_penalty_u;
-	sl->presence_u = s->p.presence_penalty_u;
-	sl->frequency_u = s->p.frequency_penalty_u;
-	sl->seed = s->p.seed;
-	sl->counter = s->n_tokens;
-	sl->pen = pen;
-	sl->n_pen = fill_penalties(s, pen);
-}
-
 static void take(struct lx_engine *e, struct lx_session *s, u32 n)
 {
 	struct lx_entry *en;
@@ -122,8 +76,10 @@ static void take(struct lx_engine *e, struct lx_session *s, u32 n)
 		return;
 	en->row = e->n_rows;
 	e->row_slot[e->n_rows++] = en->slot0 + n - 1;
-	if (!s->eval)
-		want_sample(e, en);
+	if (!s->eval) {
+		en->sample = e->n_sample;
+		lx_sampling_draw(e, s, lx_sampling_want(e, s, en->row));
+	}
 }
 
 static void choose_decoding(struct lx_engine *e)
@@ -187,8 +143,7 @@ int lx_engine_form(struct lx_engine *e)
 	if (e->n_rows) {
 		lx_forward_logits(e, 0, e->n_rows);
 		add_copies(e);
-		if (e->n_sample)
-			lx_forward_sample(e);
+		lx_sampling_add(e);
 	}
 	lx_job_init(&e->job, e->ops, e->n_ops, e->worker_scratch);
 	return (int)e->n_tokens;
@@ -197,6 +152,11 @@ int lx_engine_form(struct lx_engine *e)
 int lx_engine_run(struct lx_engine *e)
 {
 	return e->host->ops->run(e->host, &e->job);
+}
+
+void lx_engine_interrupt(struct lx_engine *e)
+{
+	lx_job_cancel(&e->job);
 }
 
 u32 lx_session_step_tokens(const struct lx_session *s, u32 *of)

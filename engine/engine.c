@@ -52,7 +52,7 @@ static struct lx_act carve_act(struct carver *c, u32 slots, u32 cols)
 static u32 scratch_bytes(const struct lx_engine *e)
 {
 	u32 scores = 8 * LX_CHUNK * 4;
-	u32 sample = 8 * LX_SAMPLE_CAND * 8 + LX_SAMPLE_CHUNK * 8;
+	u32 sample = LX_SAMPLE_CHUNK * 8 + 4096;
 	u32 experts = lx_align_up(e->model->hp.n_expert, 16u) * 4;
 
 	return lx_max(scores, lx_max(sample, experts));
@@ -101,11 +101,10 @@ static void carve_sample(struct lx_engine *e, struct carver *c)
 	u32 chunks = lx_div_up(e->model->hp.n_vocab, LX_SAMPLE_CHUNK);
 
 	e->logits = carve(c, (u64)LX_MAX_ROWS * e->ld_vocab * 4);
-	e->best = carve(c, (u64)LX_MAX_ROWS * chunks * 8);
-	e->cand = carve(c, (u64)LX_MAX_ROWS * chunks *
-			(LX_SAMPLE_CAND + 1) * 8);
-	e->pen = carve(c, (u64)LX_MAX_ROWS * LX_MAX_PENALTY *
-		       sizeof(*e->pen));
+	e->part = carve(c, (u64)LX_MAX_ROWS * chunks * sizeof(*e->part));
+	e->lse = carve(c, (u64)LX_MAX_ROWS * chunks * sizeof(*e->lse));
+	e->adj = carve(c, (u64)LX_MAX_ROWS * LX_MAX_ADJUST * sizeof(*e->adj));
+	e->adj_hash = carve(c, LX_ADJUST_HASH * sizeof(*e->adj_hash));
 	e->sample = carve(c, LX_MAX_ROWS * sizeof(*e->sample));
 }
 
@@ -134,7 +133,7 @@ static u64 carve_all(struct lx_engine *e, void *base)
 	e->act_attn = carve_act(&c, b, hp->n_head * hp->hdv);
 	e->state = carve(&c, b * part_row(e) * 4);
 	e->part_floats = b * part_row(e) * min_slots(e);
-	e->part = carve(&c, e->part_floats * 4);
+	e->attn_part = carve(&c, e->part_floats * 4);
 	e->act_ff = carve_act(&c, ff_slots, hp->n_ff);
 	e->ld_ff = e->act_ff.ld;
 	e->h = e->act_ff.f;

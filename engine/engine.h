@@ -53,7 +53,8 @@ struct lx_engine {
 	struct lx_run row_runs[LX_MAX_BATCH / LX_MAX_ROWS];	/* logits */
 	u32 one;		/* a count of one run, for operations */
 	struct lx_sample_slot *sample;	/* [LX_MAX_ROWS] */
-	struct lx_penalty *pen;	/* [LX_MAX_ROWS][LX_MAX_PENALTY] */
+	struct lx_adjust *adj;	/* [LX_MAX_ROWS][LX_MAX_ADJUST] */
+	u16 *adj_hash;		/* [LX_ADJUST_HASH] */
 	u32 n_sample;
 	struct lx_op *ops;
 	u32 n_ops, max_ops;
@@ -62,7 +63,7 @@ struct lx_engine {
 	/* step: floats (one block) */
 	struct lx_block scratch;
 	u32 ld_embd, ld_qkv, k_off, v_off, ld_attn, ld_ff, ld_vocab, ld_expert;
-	void *x, *qkv, *part, *state, *h, *out, *logits, *route_logits,
+	void *x, *qkv, *attn_part, *state, *h, *out, *logits, *route_logits,
 	     *route_weight;
 	void *y;		/* of a layer, before its own norm, or NULL */
 	void *sin_cos[LX_ROPE_LONG];	/* LOCAL: NULL when not needed */
@@ -70,7 +71,8 @@ struct lx_engine {
 	struct lx_act act_embd, act_attn, act_ff, act_row, act_expert;
 	u32 *choice, *slot_of, *rows, *n_runs;
 	struct lx_run *runs;
-	u64 *cand, *best;
+	struct lx_sample_part *part;	/* [LX_MAX_ROWS][chunks] */
+	struct lx_lse_part *lse;	/* likewise */
 	void **worker_scratch;
 	u64 part_floats;
 
@@ -82,6 +84,9 @@ struct lx_engine {
 };
 
 #define LX_MAX_PENALTY 1024
+#define LX_MAX_ADJUST (LX_MAX_PENALTY + LX_MAX_BIAS)
+#define LX_ADJUST_HASH 4096	/* a power of two, above LX_MAX_ADJUST */
+#define LX_SAMPLE_OPS 32	/* operations of sampling at most */
 
 void *lx_engine_alloc(struct lx_engine *e, u64 n, size_t size);
 void lx_engine_release(struct lx_engine *e, void *p, u64 n, size_t size);
@@ -90,7 +95,6 @@ void lx_engine_release(struct lx_engine *e, void *p, u64 n, size_t size);
 void lx_forward_layers(struct lx_engine *e);
 /* Logits of rows row_slot[first .. first + n - 1] into e->logits. */
 void lx_forward_logits(struct lx_engine *e, u32 first, u32 n);
-void lx_forward_sample(struct lx_engine *e);
 struct lx_op *lx_forward_add(struct lx_engine *e, lx_tile_fn tile, u32 n_tiles);
 /* Most operations a step can need. */
 u32 lx_forward_max_ops(const struct lx_engine *e);
@@ -101,6 +105,17 @@ void lx_kv_shape(struct lx_engine *e);	/* page layout of the model */
 int lx_kv_reserve(struct lx_session *s, u32 n);
 void lx_kv_drop(struct lx_session *s);	/* all pages back */
 void lx_kv_close(struct lx_engine *e);	/* free list to the host */
+
+/* sampling.c */
+
+/* A slot for the logits of @row, from the session's parameters. */
+struct lx_sample_slot *lx_sampling_want(struct lx_engine *e,
+					const struct lx_session *s, u32 row);
+/* Have it draw a token. */
+void lx_sampling_draw(struct lx_engine *e, const struct lx_session *s,
+		      struct lx_sample_slot *sl);
+/* Operations for all slots of the step. */
+void lx_sampling_add(struct lx_engine *e);
 
 /* batch.c */
 void lx_batch_begin(struct lx_engine *e);

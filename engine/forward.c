@@ -206,12 +206,12 @@ static void add_attention(struct lx_engine *e, const struct lx_layer *y,
 		op->attn.chunk0 = c;
 		op->attn.q = e->qkv;
 		op->attn.ld_q = e->ld_qkv;
-		op->attn.part = e->part;
+		op->attn.part = e->attn_part;
 		op->attn.layer = layer;
 		op->attn.window = y->window;
 		op = lx_forward_add(e, k->merge, e->n_tokens);
 		op->merge.shape = &e->shape;
-		op->merge.part = e->part;
+		op->merge.part = e->attn_part;
 		op->merge.state = e->state;
 		op->merge.n_chunks = n;
 		op->merge.first = c == first;
@@ -396,37 +396,12 @@ void lx_forward_logits(struct lx_engine *e, u32 first, u32 n)
 	op->n_tiles = n * op->cap.n_chunks;
 }
 
-static void add_sample(struct lx_engine *e, lx_tile_fn tile, u32 n_tiles)
-{
-	struct lx_op *op = lx_forward_add(e, tile, n_tiles);
-
-	op->sample.slots = e->sample;
-	op->sample.n_slots = e->n_sample;
-	op->sample.logits = e->logits;
-	op->sample.ld = e->ld_vocab;
-	op->sample.n_vocab = e->model->hp.n_vocab;
-	op->sample.n_chunks = lx_div_up(e->model->hp.n_vocab, LX_SAMPLE_CHUNK);
-	op->sample.cand = e->cand;
-	op->sample.best = e->best;
-}
-
-void lx_forward_sample(struct lx_engine *e)
-{
-	const struct lx_ops *k = e->model->ops;
-	u32 chunks = lx_div_up(e->model->hp.n_vocab, LX_SAMPLE_CHUNK);
-
-	add_sample(e, k->penalties, e->n_sample);
-	add_sample(e, k->best, e->n_sample * chunks);
-	add_sample(e, k->candidates, e->n_sample * chunks);
-	add_sample(e, k->draw, e->n_sample);
-}
-
 u32 lx_forward_max_ops(const struct lx_engine *e)
 {
 	u32 chunks = lx_div_up(e->n_ctx, LX_CHUNK);
 	u32 slots = lx_min(lx_max(lx_div_up(chunks, 16u), 2u), chunks);
 	u32 layer = 16 + 2 * lx_div_up(chunks, slots);
 
-	return 3 + e->model->hp.n_layer * layer + 4 +
+	return 3 + e->model->hp.n_layer * layer + LX_SAMPLE_OPS +
 	       4 * lx_div_up(e->n_batch, LX_MAX_ROWS) + LX_MAX_ROWS;
 }

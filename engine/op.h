@@ -15,6 +15,8 @@
 #define LX_PAGE 64		/* positions of a KV page */
 #define LX_CHUNK 256		/* positions of one softmax piece */
 #define LX_MAX_GROUP 8		/* most tokens a matmul kernel takes at once */
+#define LX_MAX_LOGPROBS 20	/* alternatives of one token */
+#define LX_BIAS_BAN (-0x7fffffff - 1)
 
 /*
  * A matrix of @rows x @cols, @n_expert of them, cut into strips of 16 rows
@@ -85,15 +87,45 @@ struct lx_attn_shape {
 	u32 tokens;		/* of one item at most */
 };
 
+/* What is added to the logit of one token, and what it was before. */
+struct lx_adjust {
+	s32 id;
+	u32 count;		/* times it was seen of late */
+	s32 bias_u;		/* LX_BIAS_BAN: never */
+	u32 raw_bits;		/* f32, set by the tile */
+};
+
+/* A token and its log-probability, in millionths of a nat. */
+struct lx_logprob {
+	s32 id, lp_u;
+};
+
+/* A row of logits and what is wanted of it. Tiles fill in the last part. */
 struct lx_sample_slot {
 	u32 row;		/* of the logits */
+	bool draw;		/* choose a token */
+	bool wide;		/* top_k is not within LX_SAMPLE_CAND */
 	u32 temperature_u, top_k, top_p_u, min_p_u;
 	u32 repeat_penalty_u;
 	s32 presence_u, frequency_u;
 	u64 seed, counter;
-	const struct lx_penalty { s32 id; u32 count; } *pen;
-	u32 n_pen;
-	s32 token;		/* result */
+	struct lx_adjust *adj;
+	u32 n_adj;
+	const u32 *mask;	/* bits of the ids allowed, or NULL: all */
+	u32 n_top;		/* likeliest ones, with log-probabilities */
+	u32 n_targets;		/* log-probabilities of given tokens */
+	const s32 *targets;
+	s32 *target_lp_u;	/* [n_targets] */
+
+	s32 token;		/* drawn; -1: none can be */
+	s32 token_lp_u;
+	struct lx_logprob top[LX_MAX_LOGPROBS];
+	/*
+	 * Wide: keys above cut_key are in, and the first cut_ties of those
+	 * equal to it; cut_out are not.
+	 */
+	u32 cut_key, cut_ties, cut_out, prefix;
+	u64 need_bits;		/* f64: count or mass still to be found */
 };
 
 #define LX_QUANT_COLS 512	/* values of a quantizing tile at most */
@@ -102,7 +134,34 @@ struct lx_sample_slot {
 #define LX_QUANT_RANGE 2	/* a value is beyond what the type holds */
 
 #define LX_SAMPLE_CHUNK 8192	/* logits of one tile */
-#define LX_SAMPLE_CAND 1024	/* most candidates kept */
+#define LX_SAMPLE_SUB 512	/* logits of one sum within it */
+#define LX_SAMPLE_CAND 128	/* most candidates that are sorted */
+#define LX_SAMPLE_BINS 256
+
+/* What tiles over a chunk leave for those over a slot. */
+struct lx_sample_part {
+	union {
+		struct {	/* not wide: the likeliest, in any order */
+			u64 n, cand[LX_SAMPLE_CAND];
+		};
+		struct {	/* wide: by 8 bits of the key */
+			u64 mass_bits[LX_SAMPLE_BINS];	/* f64 */
+			u32 count[LX_SAMPLE_BINS];
+		};
+		struct {	/* wide: weights of what is in */
+			u64 sum_bits[LX_SAMPLE_CHUNK / LX_SAMPLE_SUB];
+			u32 ties;
+		};
+	};
+	u64 best;		/* key << 32 | ~id */
+};
+
+/* The same for log-probabilities. */
+struct lx_lse_part {
+	u32 max_bits, n;
+	u64 sum_bits;		/* f64: of e^(logit - max) */
+	u64 top[LX_MAX_LOGPROBS];
+};
 
 struct lx_op {
 	lx_tile_fn tile;
@@ -218,8 +277,10 @@ struct lx_op {
 			u32 n_slots;
 			void *logits;
 			u32 ld, n_vocab, n_chunks;
-			u64 *cand;	/* [slots][chunks][LX_SAMPLE_CAND + 1] */
-			u64 *best;	/* [slots][chunks] key << 32 | ~id */
+			struct lx_sample_part *part;	/* [slots][chunks] */
+			struct lx_lse_part *lse;	/* [slots][chunks] */
+			u32 level;	/* of hist and pick: bits 31-8 level .. */
+			bool by_mass;
 		} sample;
 		struct {	/* tile: row; results to the caller's memory */
 			void *dst;
@@ -273,7 +334,8 @@ struct lx_ops {
 	u32 byte_tile;		/* bytes of weights of a tile */
 	lx_tile_fn embed, norm, matmul, rope, angles, attn, merge, route,
 		   gather, combine, freqs, scales, residual, cap, copy;
-	lx_tile_fn penalties, best, candidates, draw;
+	lx_tile_fn lse, penalties, mask, best, candidates, hist, pick, sums,
+		   draw, logprobs;
 	lx_tile_fn convert;	/* scratch: LX_QUANT_SCRATCH */
 };
 

@@ -127,6 +127,7 @@ void lx_session_close(struct lx_session *s)
 	struct lx_engine *e = s->e;
 
 	forget(s);
+	lx_engine_release(e, s->bias, s->n_bias, sizeof(*s->bias));
 	s->prev->next = s->next;
 	s->next->prev = s->prev;
 	if (e->first == s)
@@ -260,7 +261,8 @@ static int tokenize(struct lx_session *s, const struct lx_rendered *r,
 		    struct lx_error *err)
 {
 	const struct lx_vocab *v = s->e->model->vocab;
-	u32 flags = s->n_tokens ? LX_TOK_CONTINUE : LX_TOK_BOS;
+	u32 flags = s->n_tokens ? LX_TOK_CONTINUE :
+				  LX_TOK_BOS | LX_TOK_ONE_BOS;
 	u32 room = s->e->n_ctx - s->n_tokens;
 	/* A byte gives one token; as bytes of a space that is none, three. */
 	u32 max = (u32)lx_min((u64)room, 4 * (u64)r->len + 8);
@@ -406,6 +408,10 @@ void lx_session_push(struct lx_session *s, s32 token)
 	s->t_last = s->e->host->ops->time_ns(s->e->host);
 	if (!s->t_first)
 		s->t_first = s->t_last;
+	if (token < 0) {	/* every token is forbidden */
+		lx_session_finish(s, LX_FINISH_ERROR, -LX_EIO);
+		return;
+	}
 	if (lx_token_is_eog(v, token) &&
 	    !(s->p.flags & LX_SESSION_IGNORE_EOG)) {
 		lx_session_finish(s, LX_FINISH_EOG, 0);

@@ -14,6 +14,8 @@ struct lx_session {
 	struct lx_engine *e;
 	struct lx_session *next, *prev;
 	struct lx_session_params p;
+	struct lx_bias *bias;	/* by id */
+	u32 n_bias;
 
 	u32 state, finish;
 	int error;

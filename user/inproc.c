@@ -232,17 +232,32 @@ static int inproc_write(struct llamux *l, const char *text, size_t n,
 	return ret ? llamux_fail(l, ret, "%s", llamux_strerror(ret)) : 0;
 }
 
-/* One step of the engine. */
+static void see_cancel(struct llamux *l)
+{
+	if (__atomic_load_n(&l->cancelled, __ATOMIC_SEQ_CST))
+		lx_session_cancel(to_inproc(l)->session);
+}
+
+/*
+ * One step of the engine. A cancel before the job is made ready is seen here,
+ * one after that ends the job.
+ */
 static int step(struct llamux *l)
 {
 	struct lx_engine *e = to_inproc(l)->local.engine;
-	int ret = lx_engine_form(e);
+	int ret;
 
+	see_cancel(l);
+	ret = lx_engine_form(e);
 	if (ret <= 0)
 		return ret;
+	see_cancel(l);
 	ret = lx_engine_run(e);
+	see_cancel(l);
 	lx_engine_commit(e);
-	return ret ? llamux_fail(l, ret, "%s", llamux_strerror(ret)) : 0;
+	if (ret && ret != -LX_ECANCELED)
+		return llamux_fail(l, ret, "%s", llamux_strerror(ret));
+	return 0;
 }
 
 static ssize_t end_turn(struct llamux *l)
@@ -280,17 +295,17 @@ static ssize_t inproc_read(struct llamux *l, char *buf, size_t n)
 			return (ssize_t)got;
 		if (st.state == LX_SESSION_DONE)
 			return end_turn(l);
-		if (__atomic_load_n(&l->cancelled, __ATOMIC_SEQ_CST))
-			lx_session_cancel(s);
 		ret = step(l);
 	}
 	return ret;
 }
 
-/* The flag is looked at between steps. */
 static void inproc_cancel(struct llamux *l)
 {
-	(void)l;
+	struct inproc *in = to_inproc(l);
+
+	if (in->local.engine)
+		lx_engine_interrupt(in->local.engine);
 }
 
 static int inproc_reset(struct llamux *l)

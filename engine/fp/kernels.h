@@ -12,7 +12,10 @@
 #include "norm.h"
 #include "attention.h"
 #include "moe.h"
+#include "keys.h"
+#include "nucleus.h"
 #include "sampler.h"
+#include "logprob.h"
 #include "quantize_k.h"
 
 static void tile_copy(const struct lx_op *op, u32 tile, void *scratch)
@@ -29,6 +32,8 @@ static void tile_copy(const struct lx_op *op, u32 tile, void *scratch)
 	.merge = tile_merge, .route = tile_route, .gather = tile_gather, \
 	.combine = tile_combine, .freqs = tile_freqs, .scales = tile_scales, \
 	.residual = tile_residual, .cap = tile_cap, .copy = tile_copy, \
-	.penalties = tile_penalties, .best = tile_best, \
-	.candidates = tile_candidates, .draw = tile_draw, \
+	.lse = tile_lse, .penalties = tile_penalties, .mask = tile_mask, \
+	.best = tile_best, .candidates = tile_candidates, \
+	.hist = tile_hist, .pick = tile_pick, .sums = tile_sums, \
+	.draw = tile_draw, .logprobs = tile_logprobs, \
 	.convert = tile_convert

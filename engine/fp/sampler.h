@@ -1,40 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /*
- * From logits to a token: penalties, then top-k, top-p (Holtzman et al.,
- * 2020), min-p, then temperature, the common order. Selection works on
- * order-preserving integer keys; exponentials are taken of survivors only, of
- * which there are at most LX_SAMPLE_CAND (the most probable ones). The
- * random number is a function of seed and position alone (splitmix64).
+ * From logits to a token: bias, penalties, the mask of a grammar, then top-k,
+ * top-p (Holtzman et al., 2020) of what top-k left, min-p, and temperature,
+ * the common order. Nothing else limits the choice: up to LX_SAMPLE_CAND
+ * candidates are sorted; a larger or no top-k is nucleus.h's. The random
+ * number is a function of seed and position alone (splitmix64).
  */
 #ifndef LX_FP_SAMPLER_H
 #define LX_FP_SAMPLER_H
-
-/* Floats ordered as unsigned integers; NaN counts as the least. */
-static inline u32 key_of(float f)
-{
-	u32 b = bits_of(f);
-
-	if ((b & 0x7fffffff) > 0x7f800000)
-		return 0;
-	return b & 0x80000000 ? ~b : b | 0x80000000;
-}
-
-static inline float of_key(u32 k)
-{
-	return f32_of(k & 0x80000000 ? k & 0x7fffffff : ~k);
-}
-
-/* Higher logit first, then the lower id. */
-static inline u64 cand_of(u32 key, u32 id)
-{
-	return (u64)key << 32 | (u32)~id;
-}
-
-static float *sample_row(const struct lx_op *op, u32 slot)
-{
-	return (float *)op->sample.logits +
-	       (size_t)op->sample.slots[slot].row * op->sample.ld;
-}
 
 /* Tile: slot. Keskar et al., 2019 for the repetition penalty. */
 static void tile_penalties(const struct lx_op *op, u32 slot, void *scratch)
@@ -45,11 +18,37 @@ static void tile_penalties(const struct lx_op *op, u32 slot, void *scratch)
 	float pres = (float)s->presence_u / 1e6f;
 	float freq = (float)s->frequency_u / 1e6f;
 
-	for (u32 i = 0; i < s->n_pen; i++) {
-		float *l = logit + s->pen[i].id;
+	for (u32 i = 0; i < s->n_adj; i++) {
+		struct lx_adjust *a = s->adj + i;
+		float *l = logit + a->id;
 
+		a->raw_bits = bits_of(*l);
+		if (a->bias_u == LX_BIAS_BAN) {
+			*l = f32_of(0xff800000);
+			continue;
+		}
+		*l += (float)a->bias_u / 1e6f;
+		if (!a->count)
+			continue;
 		*l = *l > 0.0f ? *l / rep : *l * rep;
-		*l = *l - (float)s->pen[i].count * freq - pres;
+		*l = *l - (float)a->count * freq - pres;
+	}
+	(void)scratch;
+}
+
+/* Tile: slot x chunk. What the mask forbids cannot be chosen. */
+static void tile_mask(const struct lx_op *op, u32 tile, void *scratch)
+{
+	u32 slot = tile / op->sample.n_chunks, i, end;
+	const u32 *mask = op->sample.slots[slot].mask;
+	float *logit = (float *)sample_chunk(op, tile, &i, &end);
+
+	for (; mask && i < end; i += 32) {
+		u32 m = ~mask[i / 32];
+
+		for (u32 j = i; m && j < end; j++, m >>= 1)
+			if (m & 1)
+				logit[j] = f32_of(0xff800000);
 	}
 	(void)scratch;
 }
@@ -57,10 +56,8 @@ static void tile_penalties(const struct lx_op *op, u32 slot, void *scratch)
 /* Tile: slot x chunk of the vocabulary. The best of the chunk. */
 static void tile_best(const struct lx_op *op, u32 tile, void *scratch)
 {
-	u32 slot = tile / op->sample.n_chunks, c = tile % op->sample.n_chunks;
-	u32 i = c * LX_SAMPLE_CHUNK, n = op->sample.n_vocab;
-	u32 end = lx_min(i + LX_SAMPLE_CHUNK, n);
-	const float *logit = sample_row(op, slot);
+	u32 i, end;
+	const float *logit = sample_chunk(op, tile, &i, &end);
 	u64 best = 0;
 
 	for (; i < end; i++) {
@@ -68,124 +65,37 @@ static void tile_best(const struct lx_op *op, u32 tile, void *scratch)
 
 		best = v > best ? v : best;
 	}
-	op->sample.best[tile] = best;
+	op->sample.part[tile].best = best;
 	(void)scratch;
 }
 
 static u64 best_of_all(const struct lx_op *op, u32 slot)
 {
-	const u64 *b = op->sample.best + (size_t)slot * op->sample.n_chunks;
+	const struct lx_sample_part *p = op->sample.part +
+					 (size_t)slot * op->sample.n_chunks;
 	u64 best = 0;
 
 	for (u32 c = 0; c < op->sample.n_chunks; c++)
-		best = b[c] > best ? b[c] : best;
+		best = p[c].best > best ? p[c].best : best;
 	return best;
 }
 
-/*
- * Put the @k largest of v[n] first (in any order): Hoare's quickselect. The
- * pivot is never the last element, so both parts shrink.
- */
-static void select_top(u64 *v, u32 n, u32 k)
+static u32 best_key(const struct lx_op *op, u32 slot)
 {
-	u32 lo = 0, hi = n;
-
-	while (hi - lo > 1 && k > lo && k < hi) {
-		u64 pivot = v[lo + (hi - 1 - lo) / 2];
-		u32 i = lo, j = hi - 1;
-
-		for (;;) {
-			while (v[i] > pivot)
-				i++;
-			while (v[j] < pivot)
-				j--;
-			if (i >= j)
-				break;
-			u64 t = v[i];
-
-			v[i++] = v[j];
-			v[j--] = t;
-		}
-		if (k <= j + 1)
-			hi = j + 1;
-		else
-			lo = j + 1;
-	}
+	return (u32)(best_of_all(op, slot) >> 32);
 }
 
-static void sift_down(u64 *v, u32 i, u32 n)
-{
-	for (;;) {
-		u32 c = 2 * i + 1;
-
-		if (c >= n)
-			return;
-		if (c + 1 < n && v[c + 1] < v[c])
-			c++;
-		if (v[i] <= v[c])
-			return;
-		u64 t = v[i];
-
-		v[i] = v[c];
-		v[c] = t;
-		i = c;
-	}
-}
-
-/* Descending heap sort. */
-static void sort_desc(u64 *v, u32 n)
-{
-	for (u32 i = n / 2; i-- > 0;)
-		sift_down(v, i, n);
-	for (u32 i = n; i-- > 1;) {
-		u64 t = v[0];
-
-		v[0] = v[i];
-		v[i] = t;
-		sift_down(v, 0, i);
-	}
-}
-
-/* Logits below this cannot be chosen (or with a probability under 1e-9). */
-static float sample_floor(const struct lx_sample_slot *s, float max)
-{
-	float t = f32_of_u(s->temperature_u), cut;
-
-	if (s->min_p_u)
-		return max + (float)d_log((double)f32_of_u(s->min_p_u));
-	cut = 20.7f * (t > 1.0f ? t : 1.0f);
-	return max - cut;
-}
-
-/* Tile: slot x chunk. Candidates above the floor: count, then values. */
+/* Tile: slot x chunk. The chunk's top-k, none of which is left out. */
 static void tile_candidates(const struct lx_op *op, u32 tile, void *scratch)
 {
-	u32 slot = tile / op->sample.n_chunks, c = tile % op->sample.n_chunks;
-	const struct lx_sample_slot *s = op->sample.slots + slot;
-	u32 i = c * LX_SAMPLE_CHUNK, n = 0;
-	u32 end = lx_min(i + LX_SAMPLE_CHUNK, op->sample.n_vocab);
-	u64 *out = op->sample.cand + (size_t)tile * (LX_SAMPLE_CAND + 1);
-	const float *logit = sample_row(op, slot);
-	u64 *tmp = scratch;
-	u32 floor;
+	const struct lx_sample_slot *s = op->sample.slots +
+					 tile / op->sample.n_chunks;
+	struct lx_sample_part *p = op->sample.part + tile;
+	u32 i, end;
+	const float *logit = sample_chunk(op, tile, &i, &end);
 
-	out[0] = 0;
-	if (!s->temperature_u)
-		return;
-	floor = key_of(sample_floor(s, of_key((u32)(best_of_all(op, slot) >>
-						    32))));
-	for (; i < end; i++) {
-		u32 key = key_of(logit[i]);
-
-		if (key >= floor)
-			tmp[n++] = cand_of(key, i);
-	}
-	if (n > LX_SAMPLE_CAND) {
-		select_top(tmp, n, LX_SAMPLE_CAND);
-		n = LX_SAMPLE_CAND;
-	}
-	out[0] = n;
-	lx_memcpy(out + 1, tmp, n * sizeof(*tmp));
+	if (s->draw && !s->wide && s->temperature_u)
+		p->n = top_of_chunk(logit, i, end, s->top_k, scratch, p->cand);
 }
 
 static inline u64 splitmix64(u64 x)
@@ -196,83 +106,102 @@ static inline u64 splitmix64(u64 x)
 	return x ^ x >> 31;
 }
 
-/* How many of the sorted candidates top-p leaves (at temperature 1). */
-static u32 cut_top_p(const struct lx_sample_slot *s, const u64 *v, u32 n,
-		     float *p)
+/* How many of the sorted candidates top-p and min-p leave (at temperature 1). */
+static u32 cut_sorted(const struct lx_sample_slot *s, const u64 *v, u32 n,
+		      double *p)
 {
-	float max = of_key((u32)(v[0] >> 32)), sum = 0.0f, want, acc = 0.0f;
+	float max = of_key((u32)(v[0] >> 32));
+	double sum = 0.0, want, acc = 0.0;
+	u32 key, i;
 
-	if (s->top_p_u >= 1000000)
-		return n;
-	for (u32 i = 0; i < n; i++) {
-		p[i] = s_exp(of_key((u32)(v[i] >> 32)) - max);
+	for (i = 0; i < n; i++) {
+		p[i] = (double)s_exp(of_key((u32)(v[i] >> 32)) - max);
 		sum += p[i];
 	}
-	want = f32_of_u(s->top_p_u) * sum;
-	for (u32 i = 0; i < n; i++) {
-		acc += p[i];
-		if (acc >= want)
-			return i + 1;
+	if (s->top_p_u < 1000000) {
+		want = (double)s->top_p_u / 1e6 * sum;
+		for (i = 0; i < n && acc < want; i++)
+			acc += p[i];
+		n = lx_max(i, 1u);
+	}
+	if (s->min_p_u) {
+		key = key_of(max + (float)d_log((double)f32_of_u(s->min_p_u)));
+		while (n > 1 && (u32)(v[n - 1] >> 32) < key)
+			n--;
 	}
 	return n;
 }
 
-static u32 draw_from(const struct lx_sample_slot *s, const u64 *v, u32 n,
-		     float *p)
+static s32 draw_sorted(const struct lx_sample_slot *s, const u64 *v, u32 n,
+		       double u, double *p)
 {
 	float t = f32_of_u(s->temperature_u);
-	float max = of_key((u32)(v[0] >> 32)), sum = 0.0f, r;
+	float max = of_key((u32)(v[0] >> 32));
+	double sum = 0.0, r;
 
+	n = cut_sorted(s, v, n, p);
 	for (u32 i = 0; i < n; i++) {
-		p[i] = s_exp((of_key((u32)(v[i] >> 32)) - max) / t);
+		p[i] = (double)s_exp((of_key((u32)(v[i] >> 32)) - max) / t);
 		sum += p[i];
 	}
-	r = (float)(splitmix64(splitmix64(s->seed) ^ s->counter) >> 40) *
-	    0x1p-24f * sum;
+	r = u * sum;
 	for (u32 i = 0; i + 1 < n; i++) {
 		if (r < p[i])
-			return ~(u32)v[i];
+			return id_of(v[i]);
 		r -= p[i];
 	}
-	return ~(u32)v[n - 1];
+	return id_of(v[n - 1]);
+}
+
+/* The candidates of all chunks, at most the @k likeliest, to v[]. */
+static u32 gather_candidates(const struct lx_op *op, u32 slot, u32 k, u64 *v)
+{
+	const struct lx_sample_part *p = op->sample.part +
+					 (size_t)slot * op->sample.n_chunks;
+	u32 n = 0;
+
+	for (u32 c = 0; c < op->sample.n_chunks; c++) {
+		if (n + p[c].n > 8 * LX_SAMPLE_CAND) {
+			select_top(v, n, k);
+			n = lx_min(n, k);
+		}
+		lx_memcpy(v + n, p[c].cand, p[c].n * sizeof(*v));
+		n += (u32)p[c].n;
+	}
+	if (n > k) {
+		select_top(v, n, k);
+		n = k;
+	}
+	sort_desc(v, n);
+	return n;
 }
 
 /* Tile: slot. */
 static void tile_draw(const struct lx_op *op, u32 slot, void *scratch)
 {
 	struct lx_sample_slot *s = op->sample.slots + slot;
-	u64 *v = scratch;
-	float *p;
-	u32 n = 0, k;
+	u64 best = best_of_all(op, slot), *v = scratch;
+	double u;
+	u32 n;
 
+	if (!s->draw)
+		return;
+	if (best >> 32 <= KEY_NINF) {	/* all forbidden, or all NaN */
+		s->token = best >> 32 ? -1 : 0;
+		return;
+	}
 	if (!s->temperature_u) {
-		s->token = (s32)~(u32)best_of_all(op, slot);
+		s->token = id_of(best);
 		return;
 	}
-	for (u32 c = 0; c < op->sample.n_chunks; c++) {
-		const u64 *in = op->sample.cand + (LX_SAMPLE_CAND + 1) *
-				((size_t)slot * op->sample.n_chunks + c);
-
-		if (n + in[0] > 8 * LX_SAMPLE_CAND) {
-			select_top(v, n, LX_SAMPLE_CAND);
-			n = lx_min(n, (u32)LX_SAMPLE_CAND);
-		}
-		lx_memcpy(v + n, in + 1, in[0] * sizeof(*v));
-		n += (u32)in[0];
-	}
-	k = s->top_k && s->top_k < LX_SAMPLE_CAND ? s->top_k : LX_SAMPLE_CAND;
-	if (n > k) {
-		select_top(v, n, k);
-		n = k;
-	}
-	if (!n) {	/* all logits are NaN */
-		s->token = 0;
+	u = (double)(splitmix64(splitmix64(s->seed) ^ s->counter) >> 11) *
+	    0x1p-53;
+	if (s->wide) {
+		s->token = draw_wide(op, slot, u, scratch);
 		return;
 	}
-	sort_desc(v, n);
-	p = (float *)(v + n);
-	n = cut_top_p(s, v, n, p);
-	s->token = (s32)draw_from(s, v, n, p);
+	n = gather_candidates(op, slot, s->top_k, v);
+	s->token = draw_sorted(s, v, n, u, (double *)(v + n));
 }
 
 #endif

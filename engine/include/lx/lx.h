@@ -188,6 +188,22 @@ u32 lx_session_step_tokens(const struct lx_session *s, u32 *of);
 int lx_session_set(struct lx_session *s, const struct lx_session_params *p);
 void lx_session_get(const struct lx_session *s, struct lx_session_params *p);
 
+#define LX_MAX_BIAS 512
+#define LX_BIAS_NEVER (-0x7fffffff - 1)
+
+struct lx_bias {
+	s32 id;
+	s32 bias_u;	/* added to the logit; LX_BIAS_NEVER: not chosen */
+};
+
+/*
+ * From the next turn on, in place of those before: copies @n, at most
+ * LX_MAX_BIAS. -LX_EINVAL too many, an id out of range or twice,
+ * -LX_EBUSY in mid-turn, -LX_ENOMEM.
+ */
+int lx_session_set_bias(struct lx_session *s, const struct lx_bias *bias,
+			u32 n);
+
 #define LX_WRITE_SPECIAL (1u << 0)	/* trusted: control tokens are parsed */
 
 /*
@@ -240,6 +256,11 @@ u32 lx_session_tokens(const struct lx_session *s, s32 *ids, u32 max);
 int lx_engine_form(struct lx_engine *e);
 /* Compute it. 0, or an error of the host's run(). */
 int lx_engine_run(struct lx_engine *e);
+/*
+ * Skip what is left of the step that is being run: any thread, any signal
+ * handler. Sessions that were not cancelled compute it again.
+ */
+void lx_engine_interrupt(struct lx_engine *e);
 /* Give the results to the sessions; their text is then readable. */
 void lx_engine_commit(struct lx_engine *e);
 
