@@ -186,7 +186,7 @@ static void commit_entry(struct lx_engine *e, const struct lx_entry *en)
 	else
 		e->n_prompt_tokens += en->n;
 	if (en->sample != LX_NONE)
-		lx_session_push(s, e->sample[en->sample].token);
+		lx_session_push(s, &e->sample[en->sample]);
 	else if (s->eval && s->n_past == s->n_tokens)
 		lx_session_finish(s, LX_FINISH_LENGTH, 0);
 }

@@ -10,13 +10,12 @@
 #include "lx/deps.h"
 #include "lx/job.h"
 #include "lx/quant.h"
+#include "lx/sampling.h"
 
 #define LX_STRIP 16		/* rows of a strip; lanes everywhere */
 #define LX_PAGE 64		/* positions of a KV page */
 #define LX_CHUNK 256		/* positions of one softmax piece */
 #define LX_MAX_GROUP 8		/* most tokens a matmul kernel takes at once */
-#define LX_MAX_LOGPROBS 20	/* alternatives of one token */
-#define LX_BIAS_BAN (-0x7fffffff - 1)
 
 /*
  * A matrix of @rows x @cols, @n_expert of them, cut into strips of 16 rows
@@ -91,13 +90,8 @@ struct lx_attn_shape {
 struct lx_adjust {
 	s32 id;
 	u32 count;		/* times it was seen of late */
-	s32 bias_u;		/* LX_BIAS_BAN: never */
+	s32 bias_u;		/* LX_BIAS_NEVER: never */
 	u32 raw_bits;		/* f32, set by the tile */
-};
-
-/* A token and its log-probability, in millionths of a nat. */
-struct lx_logprob {
-	s32 id, lp_u;
 };
 
 /* A row of logits and what is wanted of it. Tiles fill in the last part. */
@@ -113,7 +107,7 @@ struct lx_sample_slot {
 	u32 n_adj;
 	const u32 *mask;	/* bits of the ids allowed, or NULL: all */
 	u32 n_top;		/* likeliest ones, with log-probabilities */
-	u32 n_targets;		/* log-probabilities of given tokens */
+	u32 n_targets;		/* log-probabilities of tokens, none masked */
 	const s32 *targets;
 	s32 *target_lp_u;	/* [n_targets] */
 

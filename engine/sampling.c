@@ -7,8 +7,6 @@
 
 /* ---- bias ---- */
 
-_Static_assert(LX_BIAS_NEVER == LX_BIAS_BAN, "the bias that forbids");
-
 static int find_bias(const struct lx_bias *bias, u32 n, s32 id)
 {
 	u32 lo = 0;
@@ -111,7 +109,7 @@ struct lx_sample_slot *lx_sampling_want(struct lx_engine *e,
 	sl->presence_u = s->p.presence_penalty_u;
 	sl->frequency_u = s->p.frequency_penalty_u;
 	sl->seed = s->p.seed;
-	sl->counter = s->n_tokens;
+	sl->counter = s->n_tokens + s->n_shifted;
 	sl->adj = e->adj + (u64)e->n_sample * LX_MAX_ADJUST;
 	e->n_sample++;
 	return sl;
@@ -121,6 +119,7 @@ void lx_sampling_draw(struct lx_engine *e, const struct lx_session *s,
 		      struct lx_sample_slot *sl)
 {
 	sl->draw = true;
+	sl->n_top = s->p.n_logprobs;
 	sl->n_adj = fill_adjust(e, s, sl->adj);
 }
 

@@ -46,6 +46,8 @@ int lx_session_check(const struct lx_session_params *p, struct lx_error *err)
 		what = "flags";
 	else if (p->priority > 1)
 		what = "priority";
+	else if (p->n_logprobs > LX_MAX_LOGPROBS)
+		what = "n_logprobs";
 	return what ? lx_fail(err, -LX_EINVAL, "%s is out of range", what) : 0;
 }
 
@@ -98,6 +100,7 @@ static void drop_out(struct lx_session *s)
 	s->out_head = 0;
 	s->out_len = 0;
 	s->out_cap = 0;
+	s->held = 0;
 }
 
 static void forget(struct lx_session *s)
@@ -106,6 +109,7 @@ static void forget(struct lx_session *s)
 
 	drop_prompt(s);
 	drop_out(s);
+	lx_logprobs_drop(s);
 	lx_kv_drop(s);
 	lx_engine_release(e, s->tokens, s->cap_tokens, sizeof(*s->tokens));
 	s->tokens = NULL;
@@ -113,6 +117,9 @@ static void forget(struct lx_session *s)
 	s->n_tokens = 0;
 	s->turn_start = 0;
 	s->gen_start = 0;
+	s->n_prompt = 0;
+	s->n_gen = 0;
+	s->n_shifted = 0;
 	s->n_messages = 0;
 	s->n_cached = 0;
 	s->has_system = false;
@@ -128,6 +135,7 @@ void lx_session_close(struct lx_session *s)
 
 	forget(s);
 	lx_engine_release(e, s->bias, s->n_bias, sizeof(*s->bias));
+	lx_engine_release(e, s->stops, 1, sizeof(*s->stops));
 	s->prev->next = s->next;
 	s->next->prev = s->prev;
 	if (e->first == s)
@@ -263,9 +271,8 @@ static int tokenize(struct lx_session *s, const struct lx_rendered *r,
 	const struct lx_vocab *v = s->e->model->vocab;
 	u32 flags = s->n_tokens ? LX_TOK_CONTINUE :
 				  LX_TOK_BOS | LX_TOK_ONE_BOS;
-	u32 room = s->e->n_ctx - s->n_tokens;
 	/* A byte gives one token; as bytes of a space that is none, three. */
-	u32 max = (u32)lx_min((u64)room, 4 * (u64)r->len + 8);
+	u32 max = (u32)lx_min((u64)s->e->n_ctx, 4 * (u64)r->len + 8);
 	s64 n;
 
 	if (lx_session_grow_tokens(s, s->n_tokens + max))
@@ -274,12 +281,55 @@ static int tokenize(struct lx_session *s, const struct lx_rendered *r,
 			      s->tokens + s->n_tokens, max);
 	if (n < 0)
 		return lx_fail(err, (int)n, "the prompt could not be tokenized");
-	if (n >= (s64)room || n > (s64)max)
+	if (!n && s->n_tokens == s->n_past)
+		return lx_fail(err, -LX_EINVAL, "the prompt is empty");
+	if (n > (s64)max)
 		return lx_fail(err, -LX_EMSGSIZE,
-			       "the prompt has %lld tokens, %u of the context of %u are free",
-			       n, room, s->e->n_ctx);
+			       "the prompt has %lld tokens, the context %u", n,
+			       s->e->n_ctx);
 	s->n_tokens += (u32)n;
 	return 0;
+}
+
+static int get_out(struct lx_session *s, struct lx_error *err)
+{
+	if (s->out)
+		return 0;
+	s->out_cap = OUT_BYTES +
+		     6 * (lx_vocab_max_piece(s->e->model->vocab) + 4);
+	s->out = lx_engine_alloc(s->e, s->out_cap, 1);
+	return s->out ? 0 : lx_fail(err, -LX_ENOMEM, "no memory for a turn");
+}
+
+/* Prompt and one token fit, or older ones can go. */
+static bool fit(struct lx_session *s, u32 before, struct lx_error *err)
+{
+	u32 n_ctx = s->e->n_ctx, room = n_ctx - lx_min(before, n_ctx);
+	u32 n = s->n_tokens - before, turn = s->turn_start, gen = s->gen_start;
+
+	s->turn_start = before;
+	s->gen_start = s->n_tokens;
+	if (n < room || (n < n_ctx && lx_session_shift(s, before, 1)))
+		return true;
+	s->turn_start = turn;
+	s->gen_start = gen;
+	lx_fail(err, -LX_EMSGSIZE,
+		"the prompt has %u tokens, %u of the context of %u are free",
+		n, room, n_ctx);
+	return false;
+}
+
+static void begin_turn(struct lx_session *s)
+{
+	s->n_gen = 0;
+	s->n_text = 0;
+	s->finish = LX_FINISH_NONE;
+	s->error = 0;
+	s->cancel = false;
+	s->t_start = s->e->host->ops->time_ns(s->e->host);
+	s->t_first = 0;
+	s->t_last = s->t_start;
+	s->state = LX_SESSION_RUNNING;
 }
 
 int lx_session_start(struct lx_session *s, struct lx_error *err)
@@ -294,15 +344,10 @@ int lx_session_start(struct lx_session *s, struct lx_error *err)
 	if (!ret)
 		ret = tokenize(s, &r, err);
 	lx_render_free(s, &r);
-	if (!ret && s->n_tokens == s->n_past)
-		ret = lx_fail(err, -LX_EINVAL, "the prompt is empty");
-	if (!ret && !s->out) {
-		s->out_cap = OUT_BYTES +
-			     6 * (lx_vocab_max_piece(s->e->model->vocab) + 4);
-		s->out = lx_engine_alloc(s->e, s->out_cap, 1);
-		if (!s->out)
-			ret = lx_fail(err, -LX_ENOMEM, "no memory for a turn");
-	}
+	if (!ret)
+		ret = get_out(s, err);
+	if (!ret && !fit(s, before, err))
+		ret = -LX_EMSGSIZE;
 	if (ret) {
 		s->n_tokens = before;
 		drop_prompt(s);
@@ -311,18 +356,12 @@ int lx_session_start(struct lx_session *s, struct lx_error *err)
 	}
 	lx_render_done(s);
 	drop_prompt(s);
-	s->turn_start = before;
-	s->gen_start = s->n_tokens;
+	lx_logprobs_drop(s);
+	s->n_prompt = s->gen_start - s->turn_start;
 	s->n_cached = 0;
 	s->detok = (struct lx_detok){ .strip = false };
-	s->finish = LX_FINISH_NONE;
-	s->error = 0;
-	s->cancel = false;
 	s->eval = false;
-	s->t_start = s->e->host->ops->time_ns(s->e->host);
-	s->t_first = 0;
-	s->t_last = s->t_start;
-	s->state = LX_SESSION_RUNNING;
+	begin_turn(s);
 	return 0;
 }
 
@@ -346,15 +385,10 @@ int lx_session_eval(struct lx_session *s, const s32 *tokens, u32 n,
 	s->turn_start = s->n_tokens;
 	s->n_tokens += n;
 	s->gen_start = s->n_tokens;
+	s->n_prompt = n;
 	s->eval = true;
 	s->eval_out = out;
-	s->cancel = false;
-	s->finish = LX_FINISH_NONE;
-	s->error = 0;
-	s->t_start = e->host->ops->time_ns(e->host);
-	s->t_first = 0;
-	s->t_last = s->t_start;
-	s->state = LX_SESSION_RUNNING;
+	begin_turn(s);
 	return 0;
 }
 
@@ -367,43 +401,59 @@ static u32 max_text(const struct lx_session *s)
 
 bool lx_session_has_room(const struct lx_session *s)
 {
-	return s->out_cap - s->out_len >= 2 * max_text(s);
+	return s->out_cap - s->out_len - s->held >= 2 * max_text(s);
 }
 
 /* The ring is kept straight: unread text moves to its begin when needed. */
 static char *out_room(struct lx_session *s)
 {
-	if (s->out_head && s->out_cap - s->out_head - s->out_len <
-			   max_text(s)) {
-		lx_memmove(s->out, s->out + s->out_head, s->out_len);
+	size_t n = s->out_len + s->held;
+
+	if (s->out_head && s->out_cap - s->out_head - n < max_text(s)) {
+		lx_memmove(s->out, s->out + s->out_head, n);
 		s->out_head = 0;
 	}
-	return s->out + s->out_head + s->out_len;
+	return s->out + s->out_head + n;
 }
 
 void lx_session_finish(struct lx_session *s, u32 finish, int error)
 {
-	if (s->out && !s->eval)
-		s->out_len += lx_detok_flush(&s->detok, out_room(s),
-					     max_text(s));
+	if (s->out && !s->eval && finish != LX_FINISH_STOP) {
+		s->out_len += s->held + lx_detok_flush(&s->detok, out_room(s),
+						       max_text(s));
+		s->held = 0;
+	}
 	s->finish = finish;
 	s->error = error;
 	if (s->eval) {
 		s->t_last = s->e->host->ops->time_ns(s->e->host);
 		s->t_first = s->t_last;
 	}
-	s->answered = !s->eval && (s->n_tokens > s->gen_start ||
-				   finish == LX_FINISH_EOG);
-	s->total_prompt += s->gen_start - s->turn_start;
-	s->total_gen += s->n_tokens - s->gen_start;
+	s->answered = !s->eval && (s->n_gen || finish == LX_FINISH_EOG);
+	s->total_prompt += s->n_prompt;
+	s->total_gen += s->n_gen;
 	s->state = LX_SESSION_DONE;
 }
 
-void lx_session_push(struct lx_session *s, s32 token)
+/* The token's text. True: it completes a stop string. */
+static bool put_text(struct lx_session *s, s32 token)
 {
-	const struct lx_vocab *v = s->e->model->vocab;
 	bool special = s->p.flags & LX_SESSION_SPECIAL;
 	u32 n;
+
+	if (s->stops)
+		lx_stop_note(s);
+	n = lx_detok_push(&s->detok, s->e->model->vocab, token, special,
+			  out_room(s), max_text(s));
+	if (s->stops)
+		return lx_stop_text(s, n);
+	s->out_len += n;
+	return false;
+}
+
+void lx_session_push(struct lx_session *s, const struct lx_sample_slot *sl)
+{
+	s32 token = sl->token;
 
 	s->t_last = s->e->host->ops->time_ns(s->e->host);
 	if (!s->t_first)
@@ -412,22 +462,24 @@ void lx_session_push(struct lx_session *s, s32 token)
 		lx_session_finish(s, LX_FINISH_ERROR, -LX_EIO);
 		return;
 	}
-	if (lx_token_is_eog(v, token) &&
+	if (lx_token_is_eog(s->e->model->vocab, token) &&
 	    !(s->p.flags & LX_SESSION_IGNORE_EOG)) {
 		lx_session_finish(s, LX_FINISH_EOG, 0);
 		return;
 	}
-	if (lx_session_grow_tokens(s, s->n_tokens + 1)) {
+	if (lx_session_grow_tokens(s, s->n_tokens + 1) ||
+	    lx_logprobs_add(s, sl)) {
 		lx_session_finish(s, LX_FINISH_ERROR, -LX_ENOMEM);
 		return;
 	}
 	s->tokens[s->n_tokens++] = token;
-	s->out_len += lx_detok_push(&s->detok, v, token, special, out_room(s),
-				    max_text(s));
-	n = s->n_tokens - s->gen_start;
-	if (s->p.max_tokens && n >= s->p.max_tokens)
+	s->n_gen++;
+	if (put_text(s, token))
+		lx_session_finish(s, LX_FINISH_STOP, 0);
+	else if (s->p.max_tokens && s->n_gen >= s->p.max_tokens)
 		lx_session_finish(s, LX_FINISH_LENGTH, 0);
-	else if (s->n_tokens >= s->e->n_ctx)
+	else if (s->n_tokens >= s->e->n_ctx &&
+		 !lx_session_shift(s, s->n_tokens - 1, 1))
 		lx_session_finish(s, LX_FINISH_CONTEXT, 0);
 }
 
@@ -454,7 +506,7 @@ size_t lx_session_read(struct lx_session *s, char *buf, size_t n)
 	lx_memcpy(buf, p, len);
 	s->out_head += len;
 	s->out_len -= len;
-	if (!s->out_len)
+	if (!s->out_len && !s->held)
 		s->out_head = 0;
 	return len;
 }
@@ -498,9 +550,9 @@ void lx_session_stats(const struct lx_session *s, struct lx_session_stats *st)
 		.finish = s->finish,
 		.error = s->error,
 		.n_past = s->n_past,
-		.n_prompt = s->gen_start - s->turn_start,
+		.n_prompt = s->n_prompt,
 		.n_cached = s->n_cached,
-		.n_gen = s->n_tokens - s->gen_start,
+		.n_gen = s->n_gen,
 		.total_prompt = s->total_prompt,
 		.total_gen = s->total_gen,
 		.kv_bytes = s->n_pages * s->e->page_bytes,

@@ -10,12 +10,22 @@ struct lx_message {
 	size_t off, len;
 };
 
+#define LX_STOP_TOKENS 512	/* taken back at most */
+
+struct lx_stops {
+	char text[LX_MAX_STOPS * (LX_MAX_STOP_BYTES + 1)];
+	u32 n;			/* bytes: strings with their NUL */
+	/* Where the text of tokens[i] begins in the answer: [i % ...] */
+	u64 begin[LX_STOP_TOKENS];
+};
+
 struct lx_session {
 	struct lx_engine *e;
 	struct lx_session *next, *prev;
 	struct lx_session_params p;
 	struct lx_bias *bias;	/* by id */
 	u32 n_bias;
+	struct lx_stops *stops;	/* NULL: none */
 
 	u32 state, finish;
 	int error;
@@ -38,6 +48,8 @@ struct lx_session {
 	u32 n_past;		/* of these, in the KV cache */
 	u32 turn_start;		/* first token of this turn's prompt */
 	u32 gen_start;		/* first generated token of this turn */
+	u32 n_prompt, n_gen;	/* tokens of this turn, shifted out or not */
+	u64 n_shifted;		/* tokens dropped from the timeline */
 	struct lx_block *page_blocks;
 	void **pages;
 	u32 n_pages, cap_pages;
@@ -45,7 +57,11 @@ struct lx_session {
 	/* answer not yet read */
 	char *out;
 	size_t out_head, out_len, out_cap;
+	size_t held;		/* bytes behind out_len: maybe a stop string */
+	u64 n_text;		/* bytes of this answer, held ones included */
 	struct lx_detok detok;
+	struct lx_logprob *lp;	/* [cap_lp][lp_stride], of the answer */
+	u32 n_lp, cap_lp, lp_stride;
 
 	u64 t_start, t_first, t_last;
 	u32 n_cached;
@@ -55,8 +71,30 @@ struct lx_session {
 /* Room for the text of one more token. */
 bool lx_session_has_room(const struct lx_session *s);
 /* What a step gave: the next token. Ends the turn where it must. */
-void lx_session_push(struct lx_session *s, s32 token);
+void lx_session_push(struct lx_session *s, const struct lx_sample_slot *sl);
 void lx_session_finish(struct lx_session *s, u32 finish, int error);
 int lx_session_grow_tokens(struct lx_session *s, u32 n);
+
+/* shift.c */
+
+/* Keep the first @n tokens only; not while in a batch. */
+void lx_session_rewind(struct lx_session *s, u32 n);
+/*
+ * Where the session wants it, drop tokens among the first @end so that @need
+ * more fit. False when it does not, or when that cannot be.
+ */
+bool lx_session_shift(struct lx_session *s, u32 end, u32 need);
+
+/* stop.c, of sessions that have stop strings */
+
+/* The last token's text begins here. */
+void lx_stop_note(struct lx_session *s);
+/* @n more bytes behind the held ones. True: the answer ends before them. */
+bool lx_stop_text(struct lx_session *s, size_t n);
+
+/* logprobs.c */
+
+void lx_logprobs_drop(struct lx_session *s);	/* a new turn, or the end */
+int lx_logprobs_add(struct lx_session *s, const struct lx_sample_slot *sl);
 
 #endif

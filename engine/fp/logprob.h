@@ -58,7 +58,7 @@ static s32 millionths(double x)
 {
 	x *= 1e6;
 	if (!(x > -2147483647.0))
-		return -2147483647;
+		return LX_LOGPROB_LEAST;
 	return x < 0.0 ? (s32)(x - 0.5) : 0;
 }
 
@@ -93,7 +93,7 @@ static void merge_top(const struct lx_op *op, u32 slot, double lse, u64 *v)
 		s->top[i].id = i < n ? id_of(v[i]) : -1;
 		s->top[i].lp_u = i < n ?
 			millionths((double)of_key((u32)(v[i] >> 32)) - lse) :
-			-2147483647;
+			LX_LOGPROB_LEAST;
 	}
 }
 
@@ -109,7 +109,7 @@ static void tile_logprobs(const struct lx_op *op, u32 slot, void *scratch)
 	if (s->n_top)
 		merge_top(op, slot, lse, scratch);
 	if (s->draw)
-		s->token_lp_u = s->token < 0 ? -2147483647 :
+		s->token_lp_u = s->token < 0 ? LX_LOGPROB_LEAST :
 			millionths(raw_logit(op, slot, s->token) - lse);
 	for (u32 i = 0; i < s->n_targets; i++)
 		s->target_lp_u[i] = millionths(

@@ -23,7 +23,7 @@ static void tile_penalties(const struct lx_op *op, u32 slot, void *scratch)
 		float *l = logit + a->id;
 
 		a->raw_bits = bits_of(*l);
-		if (a->bias_u == LX_BIAS_BAN) {
+		if (a->bias_u == LX_BIAS_NEVER) {
 			*l = f32_of(0xff800000);
 			continue;
 		}

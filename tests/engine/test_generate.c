@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "local.h"
+#include "session.h"
 #include "test.h"
 
 static struct local local;
@@ -161,6 +162,191 @@ static void test_nothing_left(void)
 	lx_session_close(s);
 }
 
+/* ---- stop strings: tokens are given, the model is not asked ---- */
+
+static void push(struct lx_session *s, s32 id)
+{
+	struct lx_sample_slot sl = { .token = id };
+
+	if (s->state == LX_SESSION_RUNNING)
+		lx_session_push(s, &sl);
+}
+
+/* Its bytes, one token each. */
+static void push_bytes(struct lx_session *s, const char *text)
+{
+	for (; *text; text++) {
+		char name[8];
+
+		snprintf(name, sizeof(name), "<0x%02X>", (u8)*text);
+		push(s, lx_token_find(local_vocab(&local), name, 6));
+	}
+}
+
+static const char *delivered(struct lx_session *s)
+{
+	static char text[4096];
+
+	text[lx_session_read(s, text, sizeof(text) - 1)] = '\0';
+	return text;
+}
+
+static void test_stops_given(void)
+{
+	static const char stops[] = "END\0\u00e9!\0aab\0";
+	struct lx_session *s = session(0);
+
+	if (lx_token_find(local_vocab(&local), "<0x00>", 6) < 0) {
+		SKIP("no byte tokens");
+		lx_session_close(s);
+		return;
+	}
+	CHECK(!lx_session_set_stops(s, stops, sizeof(stops) - 1));
+	start(s, "x");
+	CHECK(lx_session_set_stops(s, "", 0) == -LX_EBUSY);
+	push_bytes(s, "fine E");
+	CHECK(!strcmp(delivered(s), "fine "));
+	push_bytes(s, "N");
+	CHECK(!*delivered(s));
+	push_bytes(s, "d EN");	/* was none */
+	CHECK(!strcmp(delivered(s), "ENd "));
+	push_bytes(s, "DDD");
+	CHECK(!*delivered(s) && stats(s).finish == LX_FINISH_STOP);
+	/* x, and "fine ENd " without the string. */
+	CHECK(lx_session_tokens(s, NULL, 0) == 9 && stats(s).n_gen == 12);
+
+	start(s, "x");		/* across the bytes of a character */
+	push_bytes(s, "caf\xc3");
+	CHECK(!strcmp(delivered(s), "caf"));
+	push_bytes(s, "\xa9");
+	CHECK(!*delivered(s));
+	push_bytes(s, "?\u00e9");
+	CHECK(!strcmp(delivered(s), "\u00e9?"));
+	push_bytes(s, "!");
+	CHECK(!*delivered(s) && stats(s).finish == LX_FINISH_STOP);
+
+	start(s, "x");		/* overlapping begins: the first that fits */
+	push_bytes(s, "caaab");
+	CHECK(!strcmp(delivered(s), "ca"));
+	CHECK(stats(s).finish == LX_FINISH_STOP);
+	CHECK(lx_session_tokens(s, NULL, 0) == 2);
+
+	start(s, "x");		/* what is held back comes at the end */
+	push_bytes(s, "then EN");
+	CHECK(!strcmp(delivered(s), "then "));
+	lx_session_cancel(s);
+	CHECK(!strcmp(delivered(s), "EN"));
+	CHECK(stats(s).finish == LX_FINISH_CANCELLED);
+	lx_session_close(s);
+}
+
+static void test_stops_refused(void)
+{
+	static char text[LX_MAX_STOPS * 2 + 2];
+	char big[LX_MAX_STOP_BYTES + 2] = { 0 };
+	struct lx_session *s = session(0);
+
+	CHECK(lx_session_set_stops(s, "a", 1) == -LX_EINVAL);
+	CHECK(lx_session_set_stops(s, "a\0\0", 3) == -LX_EINVAL);
+	CHECK(lx_session_set_stops(s, "\xff\0", 2) == -LX_EINVAL);
+	CHECK(lx_session_set_stops(s, "\xc3\0", 2) == -LX_EINVAL);
+	for (size_t i = 0; i < sizeof(text); i += 2)
+		text[i] = 'x';
+	CHECK(lx_session_set_stops(s, text, sizeof(text)) == -LX_EINVAL);
+	CHECK(!lx_session_set_stops(s, text, sizeof(text) - 2));
+	memset(big, 'y', sizeof(big) - 1);
+	CHECK(lx_session_set_stops(s, big, sizeof(big)) == -LX_EINVAL);
+	CHECK(!lx_session_set_stops(s, big + 1, sizeof(big) - 1));
+	CHECK(!lx_session_set_stops(s, "", 0));
+	lx_session_close(s);
+}
+
+/* The same answer, cut before the stop string; the next turn goes on there. */
+static void test_stops(void)
+{
+	struct lx_session *s = session(24), *t = session(24);
+	char *all = strdup(ask(s, "Once upon a time")), stop[8] = { 0 };
+	char *want = strdup(all);
+
+	memcpy(stop, all + 10, 3);
+	*strstr(want, stop) = '\0';
+	CHECK(!lx_session_set_stops(t, stop, 4));
+	CHECK(!strcmp(ask(t, "Once upon a time"), want));
+	CHECK(stats(t).finish == LX_FINISH_STOP);
+	free(all);
+	free(want);
+	lx_session_close(s);
+	lx_session_close(t);
+}
+
+/* ---- a full context ---- */
+
+static void test_shift(void)
+{
+	struct lx_session *s = session(1200), *t = session(5);
+	struct lx_session_params p;
+	struct lx_session_stats st;
+	static s32 ids[1024];
+	static char long_text[4 * 600];
+	u32 n;
+
+	lx_session_get(s, &p);
+	p.flags |= LX_SESSION_SHIFT | LX_SESSION_IGNORE_EOG;
+	p.n_keep = 3;
+	p.n_logprobs = 2;
+	p.temperature_u = 1000000;
+	CHECK(!lx_session_set(s, &p));
+	ask(s, "Once upon a time");
+	st = stats(s);
+	CHECK(st.finish == LX_FINISH_LENGTH && st.n_gen == 1200);
+	CHECK(st.n_past < 512);
+	n = lx_session_tokens(s, ids, 1024);
+	CHECK(n == s->n_tokens - 3);
+	CHECK(s->n_lp == n && s->lp[(u64)(n - 1) * s->lp_stride].id ==
+	      ids[n - 1]);
+	CHECK(s->lp[0].id == ids[0]);
+	/* What goes on is what a session with these tokens would say. */
+	p.temperature_u = 0;
+	p.max_tokens = 5;
+	p.n_logprobs = 0;
+	CHECK(!lx_session_set(s, &p));
+	for (int i = 0; i < 100; i++)
+		strcat(long_text, "the cat ");
+	n = s->n_tokens;
+	ask(s, long_text);
+	CHECK(stats(s).finish == LX_FINISH_LENGTH && s->n_tokens < n + 100);
+	lx_session_tokens(s, ids, 5);
+	CHECK(!lx_session_grow_tokens(t, s->gen_start));
+	memcpy(t->tokens, s->tokens, s->gen_start * sizeof(s32));
+	CHECK(!lx_session_write(t, LX_ROLE_USER, "", 0, 0));
+	t->n_tokens = s->gen_start;
+	CHECK(!lx_session_start(t, NULL));
+	finish(t);
+	CHECK(lx_session_tokens(t, ids + 5, 5) == 5);
+	CHECK(!memcmp(ids, ids + 5, 5 * sizeof(s32)));
+	lx_session_close(t);
+
+	/* A prompt that fits no context is refused; nothing is lost. */
+	n = s->n_tokens;
+	memset(long_text, 'q', sizeof(long_text) - 1);
+	CHECK(!lx_session_write(s, LX_ROLE_USER, long_text,
+				sizeof(long_text) - 1, 0));
+	CHECK(lx_session_start(s, NULL) == -LX_EMSGSIZE);
+	CHECK(s->n_tokens == n && lx_session_tokens(s, NULL, 0) == 5);
+	lx_session_close(s);
+
+	/* Not asked for: the turn ends, further prompts are refused. */
+	s = session(0);
+	lx_session_get(s, &p);
+	p.flags |= LX_SESSION_IGNORE_EOG;
+	CHECK(!lx_session_set(s, &p));
+	ask(s, "Once upon a time");
+	CHECK(stats(s).finish == LX_FINISH_CONTEXT);
+	CHECK(!lx_session_write(s, LX_ROLE_USER, "a", 1, 0));
+	CHECK(lx_session_start(s, NULL) == -LX_EMSGSIZE);
+	lx_session_close(s);
+}
+
 int main(void)
 {
 	const struct user_host_options opt = { .n_threads = 2 };
@@ -177,6 +363,10 @@ int main(void)
 	test_one_bos();
 	test_bias();
 	test_nothing_left();
+	test_stops_given();
+	test_stops_refused();
+	test_stops();
+	test_shift();
 	local_close(&local);
 	return test_end();
 }

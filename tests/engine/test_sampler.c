@@ -197,7 +197,7 @@ static void test_penalties(void)
 	r.slot.n_adj = 2;
 	r.logits[5] = 1.5f;
 	CHECK(draw(&r, lx_ops_find(NULL)) == 5);
-	adj[1].bias_u = LX_BIAS_BAN;
+	adj[1].bias_u = LX_BIAS_NEVER;
 	CHECK(draw(&r, lx_ops_find(NULL)) == 9);
 	rig_close(&r);
 }
@@ -349,6 +349,63 @@ static void test_same(void)
 	}
 }
 
+/*
+ * Log-probabilities are those of the logits as they came in, whatever bias,
+ * penalties and masks then do to them.
+ */
+static void test_logprobs(void)
+{
+	const s32 targets[] = { 0, 17, 20001 };
+	struct lx_adjust adj[] = { { .id = 17, .count = 3 },
+				   { .id = 20001, .bias_u = 90000000 } };
+	static u32 mask[40000 / 32];
+	u32 order[40000];
+	double lse = 0.0;
+	s32 lp[3];
+	struct rig r;
+
+	rig_open(&r, 40000);
+	random_logits(&r, 3);
+	r.logits[9] = NAN;
+	r.logits[10] = -INFINITY;
+	for (u32 i = 0; i < r.n; i++) {
+		order[i] = i;
+		if (i != 9)
+			lse += exp(r.logits[i]);
+	}
+	lse = log(lse);
+	r.slot.temperature_u = 0;
+	r.slot.frequency_u = 500000;
+	r.slot.n_top = LX_MAX_LOGPROBS;
+	r.slot.n_targets = 3;
+	r.slot.targets = targets;
+	r.slot.target_lp_u = lp;
+	r.slot.adj = adj;
+	r.slot.n_adj = 2;
+	r.slot.mask = mask;
+	mask[20001 / 32] = 1u << 20001 % 32 | 1u << 20002 % 32;
+	mask[0] = 1u | 1u << 17;
+	CHECK(draw(&r, lx_ops_find(NULL)) == 20001);
+	for (u32 i = 0; i < 3; i++)
+		if (!CHECK(fabs(lp[i] / 1e6 - (r.logits[targets[i]] - lse)) < 2e-6))
+			printf("%u: %d, not %.7f\n", i, lp[i], r.logits[targets[i]] - lse);
+	CHECK(r.slot.token_lp_u == lp[2]);
+	r.logits[9] = -100;
+	sort_by = r.logits;
+	qsort(order, r.n, sizeof(*order), by_logit);
+	for (u32 i = 0; i < LX_MAX_LOGPROBS; i++) {
+		CHECK(r.slot.top[i].id == (s32)order[i]);
+		CHECK(fabs(r.slot.top[i].lp_u / 1e6 -
+			   (r.logits[order[i]] - lse)) < 2e-6);
+	}
+	mask[0] = 0;
+	mask[20001 / 32] = 1u << 20002 % 32;
+	CHECK(draw(&r, lx_ops_find(NULL)) == 20002);
+	mask[20001 / 32] = 0;
+	CHECK(draw(&r, lx_ops_find(NULL)) == -1);
+	rig_close(&r);
+}
+
 /* Numbers that are none must not lead astray. */
 static void test_nan(void)
 {
@@ -381,6 +438,7 @@ int main(void)
 	test_wide();
 	test_ties();
 	test_same();
+	test_logprobs();
 	test_nan();
 	return test_end();
 }

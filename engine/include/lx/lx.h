@@ -21,6 +21,7 @@
 #include "deps.h"
 #include "error.h"
 #include "quant.h"
+#include "sampling.h"
 #include "vocab.h"
 #include "chat.h"
 
@@ -128,7 +129,8 @@ int lx_plan(struct lx_host *host, const struct lx_source *src, u32 n_src,
 #define LX_SESSION_RAW (1u << 0)	/* no chat format */
 #define LX_SESSION_IGNORE_EOG (1u << 1)	/* go on past end-of-generation */
 #define LX_SESSION_SPECIAL (1u << 2)	/* control tokens are shown */
-#define LX_SESSION_FLAGS 7u
+#define LX_SESSION_SHIFT (1u << 3)	/* a full context drops its older half */
+#define LX_SESSION_FLAGS 15u
 
 struct lx_session_params {
 	u32 temperature_u;	/* 0: greedy; default 0.8 */
@@ -142,6 +144,8 @@ struct lx_session_params {
 	u32 max_tokens;		/* of one turn; 0: to the end of the context */
 	u32 flags;		/* LX_SESSION_* */
 	u32 priority;		/* 0 interactive, 1 background */
+	u32 n_logprobs;		/* likeliest tokens kept, at most 20; 0: none */
+	u32 n_keep;		/* first tokens a shift keeps; 0: BOS */
 };
 
 void lx_session_defaults(struct lx_session_params *p);
@@ -161,7 +165,8 @@ enum lx_finish {
 	LX_FINISH_LENGTH,	/* max_tokens */
 	LX_FINISH_CONTEXT,	/* the context is full */
 	LX_FINISH_CANCELLED,
-	LX_FINISH_ERROR		/* lx_session_stats.error */
+	LX_FINISH_ERROR,	/* lx_session_stats.error */
+	LX_FINISH_STOP		/* a stop string */
 };
 
 struct lx_session_stats {
@@ -170,7 +175,8 @@ struct lx_session_stats {
 	u32 n_past;		/* tokens in the KV cache */
 	u32 n_prompt;		/* tokens of this turn's prompt */
 	u32 n_cached;		/* of these, already in the KV cache */
-	u32 n_gen;		/* tokens generated this turn */
+	u32 n_gen;		/* tokens generated this turn, of a stop
+				 * string too */
 	u64 prompt_ns, gen_ns;	/* of this turn */
 	u64 total_prompt, total_gen;	/* of all turns */
 	u64 kv_bytes;
@@ -187,14 +193,6 @@ u32 lx_session_step_tokens(const struct lx_session *s, u32 *of);
 
 int lx_session_set(struct lx_session *s, const struct lx_session_params *p);
 void lx_session_get(const struct lx_session *s, struct lx_session_params *p);
-
-#define LX_MAX_BIAS 512
-#define LX_BIAS_NEVER (-0x7fffffff - 1)
-
-struct lx_bias {
-	s32 id;
-	s32 bias_u;	/* added to the logit; LX_BIAS_NEVER: not chosen */
-};
 
 /*
  * From the next turn on, in place of those before: copies @n, at most
@@ -242,7 +240,30 @@ void lx_session_stats(const struct lx_session *s, struct lx_session_stats *st);
  */
 int lx_session_eval(struct lx_session *s, const s32 *tokens, u32 n,
 		    void *out);
-/* Ids of this turn's answer; returns how many there are, copies at most @max. */
+
+#define LX_MAX_STOPS 16
+#define LX_MAX_STOP_BYTES 256
+
+/*
+ * Stop strings from the next turn on, in place of those before: UTF-8, each
+ * followed by a NUL, @n bytes in all. -LX_EINVAL too many (LX_MAX_STOPS), too
+ * long, empty or no UTF-8; -LX_EBUSY in mid-turn, -LX_ENOMEM.
+ */
+int lx_session_set_stops(struct lx_session *s, const char *text, size_t n);
+
+/*
+ * Log-probabilities of this turn's answer, with lx_session_params.n_logprobs:
+ * of the model's own distribution, before bias, penalties and temperature.
+ * Records of *@stride: the token, then the likeliest ones. Copies at most
+ * @max records from @first on; returns how many there are.
+ */
+u32 lx_session_logprobs(const struct lx_session *s, u32 first,
+			struct lx_logprob *out, u32 max, u32 *stride);
+/*
+ * Ids of this turn's answer as they are in the conversation: without those of
+ * a stop string, and those that a shift dropped. Returns how many there are,
+ * copies at most @max.
+ */
 u32 lx_session_tokens(const struct lx_session *s, s32 *ids, u32 max);
 
 /* ---- the loop: form (locked), run (unlocked), commit (locked) ---- */
