@@ -19,7 +19,7 @@
 #define TEXT_MAX (16u << 20)
 
 /* Caller memory of unknown size is bounded and charged to the caller. */
-static void *copy_in(u64 from, size_t n)
+void *llamux_copy_in(u64 from, size_t n)
 {
 	void *p;
 
@@ -35,7 +35,7 @@ static void *copy_in(u64 from, size_t n)
 	return p;
 }
 
-static void copied_free(void *p)
+void llamux_copied_free(void *p)
 {
 	if (!ZERO_OR_NULL_PTR(p))
 		kvfree(p);
@@ -87,6 +87,8 @@ static int do_get_params(struct llamux_session *s, void *arg)
 	out->max_tokens = p.max_tokens;
 	out->flags = p.flags;
 	out->priority = p.priority;
+	out->n_logprobs = p.n_logprobs;
+	out->n_keep = p.n_keep;
 	return 0;
 }
 
@@ -106,11 +108,14 @@ static int do_set_params(struct llamux_session *s, void *arg)
 		.max_tokens = in->max_tokens,
 		.flags = in->flags,
 		.priority = in->priority,
+		.n_logprobs = in->n_logprobs,
+		.n_keep = in->n_keep,
 	};
 
 	BUILD_BUG_ON(LLAMUX_RAW != LX_SESSION_RAW ||
 		     LLAMUX_IGNORE_EOG != LX_SESSION_IGNORE_EOG ||
-		     LLAMUX_SPECIAL != LX_SESSION_SPECIAL);
+		     LLAMUX_SPECIAL != LX_SESSION_SPECIAL ||
+		     LLAMUX_SHIFT != LX_SESSION_SHIFT);
 	if (in->reserved || in->flags & ~LX_SESSION_FLAGS)
 		return -EINVAL;
 	return llamux_session_set_params(s, &p);
@@ -140,11 +145,11 @@ static int do_write(struct llamux_session *s, void *arg)
 	err = llamux_session_bind(s);
 	if (err)
 		return err;
-	text = copy_in(in->text, in->len);
+	text = llamux_copy_in(in->text, in->len);
 	if (IS_ERR(text))
 		return PTR_ERR(text);
 	err = llamux_session_add(s, in->role, text, in->len, in->flags);
-	copied_free(text);
+	llamux_copied_free(text);
 	return err;
 }
 
@@ -199,11 +204,11 @@ static int do_tokenize(struct llamux_session *s, void *arg)
 	err = llamux_session_bind(s);
 	if (err)
 		return err;
-	text = copy_in(io->text, io->len);
+	text = llamux_copy_in(io->text, io->len);
 	if (IS_ERR(text))
 		return PTR_ERR(text);
 	err = tokenize(s, io, text);
-	copied_free(text);
+	llamux_copied_free(text);
 	return err;
 }
 
@@ -258,7 +263,7 @@ static int do_detokenize(struct llamux_session *s, void *arg)
 	if (err)
 		return err;
 	v = lx_model_vocab(s->model->lx);
-	ids = copy_in(io->ids, io->n_ids * sizeof(*ids));
+	ids = llamux_copy_in(io->ids, io->n_ids * sizeof(*ids));
 	if (IS_ERR(ids))
 		return PTR_ERR(ids);
 	err = -EINVAL;
@@ -273,7 +278,7 @@ static int do_detokenize(struct llamux_session *s, void *arg)
 	err = detokenize(s, io, ids, buf, size);
 	kvfree(buf);
 out:
-	copied_free(ids);
+	llamux_copied_free(ids);
 	return err;
 }
 
@@ -364,7 +369,7 @@ static int do_eval(struct llamux_session *s, void *arg)
 	err = llamux_session_bind(s);
 	if (err)
 		return err;
-	ids = copy_in(in->ids, in->n_ids * sizeof(*ids));
+	ids = llamux_copy_in(in->ids, in->n_ids * sizeof(*ids));
 	if (IS_ERR(ids))
 		return PTR_ERR(ids);
 	size = (size_t)lx_model_info(s->model->lx)->n_vocab * sizeof(u32);
@@ -377,7 +382,7 @@ static int do_eval(struct llamux_session *s, void *arg)
 	if (!err && out && copy_to_user(u64_to_user_ptr(in->logits), out, size))
 		err = -EFAULT;
 	kvfree(out);
-	copied_free(ids);
+	llamux_copied_free(ids);
 	return err;
 }
 
@@ -392,6 +397,9 @@ union argument {
 	struct llamux_stats stats;
 	struct llamux_tokens tokens;
 	struct llamux_eval eval;
+	struct llamux_stops stops;
+	struct llamux_biases biases;
+	struct llamux_logprobs logprobs;
 };
 
 /* @cmd carries direction and our size; @first the size first published. */
@@ -417,6 +425,9 @@ static const struct command {
 	COMMAND(LLAMUX_IOC_CANCEL, do_cancel, 0),
 	COMMAND(LLAMUX_IOC_RESET, do_reset, 0),
 	COMMAND(LLAMUX_IOC_EVAL, do_eval, 24),
+	COMMAND(LLAMUX_IOC_SET_STOPS, llamux_do_stops, 16),
+	COMMAND(LLAMUX_IOC_SET_BIAS, llamux_do_bias, 16),
+	COMMAND(LLAMUX_IOC_LOGPROBS, llamux_do_logprobs, 24),
 };
 
 static const struct command *command_find(unsigned int cmd)

@@ -9,4 +9,18 @@ struct llamux_session;
 /* The commands of /dev/llama (uapi/linux/llamux.h). */
 long llamux_ioctl(struct llamux_session *s, unsigned int cmd, void __user *arg);
 
+/* ---- for those that do the work; the session is locked ---- */
+
+/*
+ * @n bytes of the caller's, charged to it; bound @n first. ERR_PTR(-EFAULT),
+ * ERR_PTR(-ENOMEM).
+ */
+void *llamux_copy_in(u64 from, size_t n);
+void llamux_copied_free(void *p);
+
+/* generate.c */
+int llamux_do_stops(struct llamux_session *s, void *arg);
+int llamux_do_bias(struct llamux_session *s, void *arg);
+int llamux_do_logprobs(struct llamux_session *s, void *arg);
+
 #endif

@@ -9,7 +9,8 @@
 
 enum {
 	OPT_TEMP = 0x100, OPT_TOP_K, OPT_TOP_P, OPT_MIN_P, OPT_REPEAT, OPT_SEED,
-	OPT_SYSTEM, OPT_RAW, OPT_CTX, OPT_KV,
+	OPT_SYSTEM, OPT_RAW, OPT_CTX, OPT_KV, OPT_PRESENCE, OPT_FREQUENCY,
+	OPT_LAST_N, OPT_BIAS, OPT_STOP, OPT_LOGPROBS, OPT_SHIFT, OPT_KEEP,
 };
 
 #define SAMPLING_SHORT "n:"
@@ -20,6 +21,13 @@ enum {
 	{ "top-p", required_argument, NULL, OPT_TOP_P }, \
 	{ "min-p", required_argument, NULL, OPT_MIN_P }, \
 	{ "repeat-penalty", required_argument, NULL, OPT_REPEAT }, \
+	{ "presence-penalty", required_argument, NULL, OPT_PRESENCE }, \
+	{ "frequency-penalty", required_argument, NULL, OPT_FREQUENCY }, \
+	{ "repeat-last-n", required_argument, NULL, OPT_LAST_N }, \
+	{ "logit-bias", required_argument, NULL, OPT_BIAS }, \
+	{ "stop", required_argument, NULL, OPT_STOP }, \
+	{ "shift", no_argument, NULL, OPT_SHIFT }, \
+	{ "keep", required_argument, NULL, OPT_KEEP }, \
 	{ "seed", required_argument, NULL, OPT_SEED }, \
 	{ "system", required_argument, NULL, OPT_SYSTEM }, \
 	{ "raw", no_argument, NULL, OPT_RAW }, \
@@ -34,6 +42,13 @@ enum {
 	"  --top-p P           only the likeliest that add up to P\n" \
 	"  --min-p P           only those at least P times the likeliest\n" \
 	"  --repeat-penalty R  make recent tokens less likely; 1: do not\n" \
+	"  --presence-penalty P, --frequency-penalty F\n" \
+	"                      take P off a recent token's logit, F for each time\n" \
+	"  --repeat-last-n N   how many tokens are recent, at most 1024 (64)\n" \
+	"  --logit-bias ID=B   add B to that token's logit; \"never\": not chosen\n" \
+	"  --stop TEXT         end before this text; may be given several times\n" \
+	"  --shift             a full context drops its older half and goes on\n" \
+	"  --keep N            but not the first N tokens\n" \
 	"  --seed S            same seed, same answer (default: random)\n" \
 	"  --system TEXT       instructions before the conversation\n" \
 	"  --raw               no chat format; control tokens are parsed\n" \
@@ -46,6 +61,10 @@ struct sampling {
 	const char *system;
 	bool raw;
 	uint32_t n_ctx, kv_type;
+	const char *stops[LLAMUX_MAX_STOPS];
+	size_t n_stops;
+	struct llamux_bias bias[LLAMUX_MAX_BIAS];
+	size_t n_bias;
 };
 
 /* For parse_options(). */

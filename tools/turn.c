@@ -83,6 +83,7 @@ const char *turn_finish_name(uint32_t finish)
 		[LLAMUX_FINISH_CONTEXT] = "context",
 		[LLAMUX_FINISH_CANCELLED] = "cancelled",
 		[LLAMUX_FINISH_ERROR] = "error",
+		[LLAMUX_FINISH_STOP] = "stop",
 	};
 
 	return finish < sizeof(names) / sizeof(names[0]) ? names[finish] : "?";

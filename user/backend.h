@@ -26,6 +26,12 @@ struct llamux_backend {
 	ssize_t (*piece)(struct llamux *l, int32_t id, uint32_t flags,
 			 char *text, size_t max);
 	ssize_t (*tokens)(struct llamux *l, int32_t *ids, size_t max);
+	int (*set_stops)(struct llamux *l, const char *text, size_t n);
+	int (*set_bias)(struct llamux *l, const struct llamux_bias *bias,
+			size_t n);
+	/* Records from @first on; how many there are. */
+	ssize_t (*logprobs)(struct llamux *l, size_t first, uint32_t stride,
+			    struct llamux_logprob *records, size_t max);
 };
 
 struct llamux {
@@ -41,5 +47,7 @@ extern const struct llamux_backend llamux_inproc;
 /* Set the message, return @code. */
 int llamux_fail(struct llamux *l, int code, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
+
+#define LLAMUX_STOPS_MAX (LLAMUX_MAX_STOPS * (LLAMUX_MAX_STOP_BYTES + 1))
 
 #endif

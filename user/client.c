@@ -174,3 +174,36 @@ ssize_t llamux_tokens(struct llamux *l, int32_t *ids, size_t max)
 {
 	return l->ops->tokens(l, ids, max);
 }
+
+int llamux_set_stops(struct llamux *l, const char *const *stops, size_t n)
+{
+	char text[LLAMUX_STOPS_MAX], *p = text;
+
+	if (n > LLAMUX_MAX_STOPS)
+		return llamux_fail(l, -EINVAL, "more than %d stop strings",
+				   LLAMUX_MAX_STOPS);
+	for (size_t i = 0; i < n; i++) {
+		size_t len = strlen(stops[i]) + 1;
+
+		if (len == 1 || len > LLAMUX_MAX_STOP_BYTES + 1)
+			return llamux_fail(l, -EINVAL, "a stop string is %s",
+					   len == 1 ? "empty" : "too long");
+		memcpy(p, stops[i], len);
+		p += len;
+	}
+	return l->ops->set_stops(l, text, (size_t)(p - text));
+}
+
+int llamux_set_bias(struct llamux *l, const struct llamux_bias *bias, size_t n)
+{
+	if (n > LLAMUX_MAX_BIAS)
+		return llamux_fail(l, -EINVAL, "more than %d biased tokens",
+				   LLAMUX_MAX_BIAS);
+	return l->ops->set_bias(l, bias, n);
+}
+
+ssize_t llamux_logprobs(struct llamux *l, uint32_t n_logprobs,
+			struct llamux_logprob *records, size_t max)
+{
+	return l->ops->logprobs(l, 0, n_logprobs + 1, records, max);
+}

@@ -280,6 +280,42 @@ static ssize_t dev_tokens(struct llamux *l, int32_t *ids, size_t max)
 	return ret ? ret : (ssize_t)t.n;
 }
 
+static int dev_set_stops(struct llamux *l, const char *text, size_t n)
+{
+	struct llamux_stops a = { .text = (uintptr_t)text, .len = (uint32_t)n };
+	int ret = dev_ioctl(l, LLAMUX_IOC_SET_STOPS, &a);
+
+	if (ret == -EINVAL)
+		llamux_fail(l, ret, "a stop string is no UTF-8");
+	return ret;
+}
+
+static int dev_set_bias(struct llamux *l, const struct llamux_bias *bias,
+			size_t n)
+{
+	struct llamux_biases a = { .bias = (uintptr_t)bias, .n = (uint32_t)n };
+	int ret = dev_ioctl(l, LLAMUX_IOC_SET_BIAS, &a);
+
+	if (ret == -EINVAL)
+		llamux_fail(l, ret, "a biased token is out of range or "
+			    "given twice");
+	return ret;
+}
+
+static ssize_t dev_logprobs(struct llamux *l, size_t first, uint32_t stride,
+			    struct llamux_logprob *records, size_t max)
+{
+	struct llamux_logprobs a = {
+		.records = (uintptr_t)records,
+		.first = (uint32_t)first,
+		.n = max > UINT32_MAX ? UINT32_MAX : (uint32_t)max,
+		.stride = stride,
+	};
+	int ret = dev_ioctl(l, LLAMUX_IOC_LOGPROBS, &a);
+
+	return ret ? ret : (ssize_t)a.n;
+}
+
 const struct llamux_backend llamux_device = {
 	.open = dev_open,
 	.close = dev_close,
@@ -295,4 +331,7 @@ const struct llamux_backend llamux_device = {
 	.detokenize = dev_detokenize,
 	.piece = dev_piece,
 	.tokens = dev_tokens,
+	.set_stops = dev_set_stops,
+	.set_bias = dev_set_bias,
+	.logprobs = dev_logprobs,
 };

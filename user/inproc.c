@@ -158,6 +158,8 @@ static int inproc_get_params(struct llamux *l, struct llamux_params *p)
 		.max_tokens = s.max_tokens,
 		.flags = s.flags,
 		.priority = s.priority,
+		.n_logprobs = s.n_logprobs,
+		.n_keep = s.n_keep,
 	};
 	return 0;
 }
@@ -177,6 +179,8 @@ static int inproc_set_params(struct llamux *l, const struct llamux_params *p)
 		.max_tokens = p->max_tokens,
 		.flags = p->flags,
 		.priority = p->priority,
+		.n_logprobs = p->n_logprobs,
+		.n_keep = p->n_keep,
 	};
 	struct lx_error err = { 0 };
 	int ret = no_session(l);
@@ -378,6 +382,53 @@ static ssize_t inproc_tokens(struct llamux *l, int32_t *ids, size_t max)
 				 (u32)lx_min(max, (size_t)0xffffffffu));
 }
 
+static int inproc_set_stops(struct llamux *l, const char *text, size_t n)
+{
+	int ret = no_session(l);
+
+	if (ret)
+		return ret;
+	ret = lx_session_set_stops(to_inproc(l)->session, text, n);
+	if (ret == -EINVAL)
+		return llamux_fail(l, ret, "a stop string is no UTF-8");
+	return ret ? llamux_fail(l, ret, "%s", llamux_strerror(ret)) : 0;
+}
+
+static int inproc_set_bias(struct llamux *l, const struct llamux_bias *bias,
+			   size_t n)
+{
+	int ret = no_session(l);
+
+	_Static_assert(sizeof(*bias) == sizeof(struct lx_bias), "same layout");
+	if (ret)
+		return ret;
+	ret = lx_session_set_bias(to_inproc(l)->session,
+				  (const struct lx_bias *)bias, (u32)n);
+	if (ret == -EINVAL)
+		return llamux_fail(l, ret, "a biased token is out of range or "
+				   "given twice");
+	return ret ? llamux_fail(l, ret, "%s", llamux_strerror(ret)) : 0;
+}
+
+static ssize_t inproc_logprobs(struct llamux *l, size_t first, uint32_t stride,
+			       struct llamux_logprob *records, size_t max)
+{
+	const struct lx_session *s = to_inproc(l)->session;
+	u32 have, n;
+	int ret = no_session(l);
+
+	if (ret)
+		return ret;
+	n = lx_session_logprobs(s, 0, NULL, 0, &have);
+	if (max && have != stride)
+		return llamux_fail(l, -EINVAL, "%s", llamux_strerror(-EINVAL));
+	if (max)
+		lx_session_logprobs(s, (u32)lx_min(first, (size_t)n),
+				    (struct lx_logprob *)records,
+				    (u32)lx_min(max, (size_t)n), &have);
+	return n;
+}
+
 const struct llamux_backend llamux_inproc = {
 	.open = inproc_open,
 	.close = inproc_close,
@@ -393,4 +444,7 @@ const struct llamux_backend llamux_inproc = {
 	.detokenize = inproc_detokenize,
 	.piece = inproc_piece,
 	.tokens = inproc_tokens,
+	.set_stops = inproc_set_stops,
+	.set_bias = inproc_set_bias,
+	.logprobs = inproc_logprobs,
 };

@@ -127,6 +127,21 @@ ssize_t llamux_piece(struct llamux *l, int32_t id, uint32_t flags, char *text,
 /* Ids of this turn's answer, likewise. */
 ssize_t llamux_tokens(struct llamux *l, int32_t *ids, size_t max);
 
+/*
+ * Answers end before the first of these @n strings, from the next turn on;
+ * @n 0: none.
+ */
+int llamux_set_stops(struct llamux *l, const char *const *stops, size_t n);
+/* Likelier and less likely tokens, likewise. */
+int llamux_set_bias(struct llamux *l, const struct llamux_bias *bias, size_t n);
+/*
+ * With llamux_params.n_logprobs: records of 1 + n_logprobs entries for the
+ * tokens of llamux_tokens(), the token itself first. Writes at most @max
+ * records, returns how many there are.
+ */
+ssize_t llamux_logprobs(struct llamux *l, uint32_t n_logprobs,
+			struct llamux_logprob *records, size_t max);
+
 /* ---- /dev/llamactl, for the superuser ---- */
 
 /* llamux_load_model()'s @load: as the ioctl's, fds, n_fds, name and message

@@ -98,8 +98,15 @@ static unsigned int size_of(unsigned int nr)
 		sizeof(struct llamux_tokens), 0, 0, sizeof(struct llamux_eval)
 	};
 
+	static const unsigned int more[] = {
+		sizeof(struct llamux_stops), sizeof(struct llamux_biases),
+		sizeof(struct llamux_logprobs)
+	};
+
 	if (nr < sizeof(sizes) / sizeof(*sizes))
 		return sizes[nr];
+	if (nr - 0x10 < sizeof(more) / sizeof(*more))
+		return more[nr - 0x10];
 	if (nr == 0x40)
 		return sizeof(struct llamux_load);
 	return nr == 0x43 ? sizeof(struct llamux_progress) : LLAMUX_NAME_MAX;
@@ -109,8 +116,12 @@ static unsigned int dir_of(unsigned int nr)
 {
 	static const unsigned char dirs[] = { 2, 2, 1, 1, 1, 3, 3, 2, 3, 0, 0, 1 };
 
+	static const unsigned char more[] = { 1, 1, 3 };
+
 	if (nr < sizeof(dirs))
 		return dirs[nr];
+	if (nr - 0x10 < sizeof(more))
+		return more[nr - 0x10];
 	return nr == 0x43 ? 3 : 1;
 }
 
@@ -179,7 +190,7 @@ static void client(void)
 				poll(&p, 1, rnd() % 50);
 				break;
 			case 2:
-				one(fd, rnd() % 12);
+				one(fd, rnd() % 0x18);
 				break;
 			default:
 				(void)!read(fd, buf, rnd() % sizeof(buf));
@@ -225,7 +236,7 @@ int main(int argc, char **argv)
 	munmap(edge, 4096);
 	sigaction(SIGALRM, &sa, NULL);
 	setitimer(ITIMER_REAL, &t, NULL);
-	fuzz("/dev/llama", 0, 16);
+	fuzz("/dev/llama", 0, 0x20);
 	fuzz("/dev/llama", 0x40, 0x44);
 	fuzz("/dev/llamactl", 0x40, 0x48);
 	fuzz("/dev/llamactl", 0, 12);

@@ -63,6 +63,13 @@ struct llamux_info {
 #define LLAMUX_RAW (1u << 0)		/* no chat format */
 #define LLAMUX_IGNORE_EOG (1u << 1)	/* go on past end-of-generation */
 #define LLAMUX_SPECIAL (1u << 2)	/* show control tokens in the answer */
+/*
+ * When the context is full, keep the first @n_keep tokens (0: BOS), drop the
+ * older half of the others, compute the rest anew and go on, in an answer as
+ * well as before a prompt that would not fit. Without it the turn ends
+ * (LLAMUX_FINISH_CONTEXT) and further prompts fail with EMSGSIZE.
+ */
+#define LLAMUX_SHIFT (1u << 3)
 
 /*
  * LLAMUX_IOC_GET_PARAMS, LLAMUX_IOC_SET_PARAMS: how answers are sampled. In
@@ -83,6 +90,8 @@ struct llamux_params {
 	__u32 flags;		/* LLAMUX_RAW ... */
 	__u32 priority;		/* 0 interactive, 1 background */
 	__u32 reserved;
+	__u32 n_logprobs;	/* LLAMUX_IOC_LOGPROBS, at most 20; 0: none */
+	__u32 n_keep;		/* with LLAMUX_SHIFT */
 };
 
 /* LLAMUX_IOC_SET_MODEL: by name; before the first write only (EBUSY).
@@ -146,6 +155,7 @@ struct llamux_detokenize {
 #define LLAMUX_FINISH_CONTEXT 3
 #define LLAMUX_FINISH_CANCELLED 4
 #define LLAMUX_FINISH_ERROR 5
+#define LLAMUX_FINISH_STOP 6	/* a stop string */
 
 /* LLAMUX_IOC_STATS: this session, its present or last turn. */
 struct llamux_stats {
@@ -161,7 +171,9 @@ struct llamux_stats {
 };
 
 /*
- * LLAMUX_IOC_TOKENS: ids of this turn's answer. @n: in, room at @ids; out,
+ * LLAMUX_IOC_TOKENS: ids of this turn's answer as they are in the
+ * conversation: those of a stop string, and those that a shift dropped, are
+ * not among them. @n: in, room at @ids; out,
  * how many there are. Copies the first min of both.
  */
 struct llamux_tokens {
@@ -185,6 +197,65 @@ struct llamux_eval {
 	__u32 reserved;
 };
 
+#define LLAMUX_MAX_STOPS 16
+#define LLAMUX_MAX_STOP_BYTES 256
+
+/*
+ * LLAMUX_IOC_SET_STOPS: answers end before the first of these strings, which
+ * is not delivered (LLAMUX_FINISH_STOP). From the next turn on, in place of
+ * those before. @text: UTF-8 strings, each followed by a NUL; @len: of all of
+ * it, 0: none. Errors: EINVAL too many, one empty, too long or no UTF-8;
+ * EBUSY in mid-turn; ENODEV. What SET_STOPS, SET_BIAS and SET_GRAMMAR set is
+ * forgotten by LLAMUX_IOC_SET_MODEL, kept by LLAMUX_IOC_RESET.
+ */
+struct llamux_stops {
+	__u64 text;		/* const char * */
+	__u32 len;
+	__u32 reserved;
+};
+
+#define LLAMUX_MAX_BIAS 512
+#define LLAMUX_BIAS_NEVER (-0x7fffffff - 1)	/* not to be chosen */
+
+struct llamux_bias {
+	__s32 id;
+	__s32 bias_u;		/* added to the token's logit */
+};
+
+/*
+ * LLAMUX_IOC_SET_BIAS: make tokens likelier or less likely, before penalties.
+ * From the next turn on, in place of those before; @n 0: none. Errors: EINVAL
+ * too many, an id out of range or twice; EBUSY in mid-turn; ENODEV.
+ */
+struct llamux_biases {
+	__u64 bias;		/* const struct llamux_bias * */
+	__u32 n;
+	__u32 reserved;
+};
+
+/* A token and the natural logarithm of its probability. */
+struct llamux_logprob {
+	__s32 id;
+	__s32 lp_u;		/* -2147483647: that, or less */
+};
+
+/*
+ * LLAMUX_IOC_LOGPROBS: what the model thought of the tokens of this turn's
+ * answer, when llamux_params.n_logprobs is set: its own distribution over the
+ * whole vocabulary, at temperature 1, before bias, penalties, grammar and
+ * filters. A record is the token of LLAMUX_IOC_TOKENS and then the n_logprobs
+ * likeliest ones. @first: the record to begin with. @n: in, room for so many
+ * records; out, how many there are. @stride: entries of a record; in, what
+ * the caller thinks it is (EINVAL when it is not and @n is not 0).
+ */
+struct llamux_logprobs {
+	__u64 records;		/* struct llamux_logprob [n][stride] */
+	__u32 first;
+	__u32 n;
+	__u32 stride;
+	__u32 reserved;
+};
+
 #define LLAMUX_IOC_INFO _IOR(LLAMUX_IOC_MAGIC, 0x00, struct llamux_info)
 #define LLAMUX_IOC_GET_PARAMS _IOR(LLAMUX_IOC_MAGIC, 0x01, struct llamux_params)
 #define LLAMUX_IOC_SET_PARAMS _IOW(LLAMUX_IOC_MAGIC, 0x02, struct llamux_params)
@@ -203,6 +274,9 @@ struct llamux_eval {
  */
 #define LLAMUX_IOC_RESET _IO(LLAMUX_IOC_MAGIC, 0x0a)
 #define LLAMUX_IOC_EVAL _IOW(LLAMUX_IOC_MAGIC, 0x0b, struct llamux_eval)
+#define LLAMUX_IOC_SET_STOPS _IOW(LLAMUX_IOC_MAGIC, 0x10, struct llamux_stops)
+#define LLAMUX_IOC_SET_BIAS _IOW(LLAMUX_IOC_MAGIC, 0x11, struct llamux_biases)
+#define LLAMUX_IOC_LOGPROBS _IOWR(LLAMUX_IOC_MAGIC, 0x12, struct llamux_logprobs)
 
 /* ---- /dev/llamactl (CAP_SYS_ADMIN) ---- */
 

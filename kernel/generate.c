@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The commands of /dev/llama that say how answers are made, beyond numbers,
+ * and what is known of them afterwards.
+ */
+#include <linux/llamux.h>
+#include <linux/mm.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+#include "ioctl.h"
+#include "model.h"
+#include "session.h"
+
+int llamux_do_stops(struct llamux_session *s, void *arg)
+{
+	const struct llamux_stops *in = arg;
+	char *text;
+	int err;
+
+	BUILD_BUG_ON(LLAMUX_MAX_STOPS != LX_MAX_STOPS ||
+		     LLAMUX_MAX_STOP_BYTES != LX_MAX_STOP_BYTES);
+	if (in->reserved ||
+	    in->len > LLAMUX_MAX_STOPS * (LLAMUX_MAX_STOP_BYTES + 1))
+		return -EINVAL;
+	err = llamux_session_bind(s);
+	if (err)
+		return err;
+	text = llamux_copy_in(in->text, in->len);
+	if (IS_ERR(text))
+		return PTR_ERR(text);
+	mutex_lock(&s->model->lock);
+	err = lx_session_set_stops(s->lx, text, in->len);
+	mutex_unlock(&s->model->lock);
+	llamux_copied_free(text);
+	return err;
+}
+
+int llamux_do_bias(struct llamux_session *s, void *arg)
+{
+	const struct llamux_biases *in = arg;
+	struct lx_bias *bias;
+	int err;
+
+	BUILD_BUG_ON(sizeof(struct llamux_bias) != sizeof(*bias) ||
+		     LLAMUX_MAX_BIAS != LX_MAX_BIAS ||
+		     LLAMUX_BIAS_NEVER != LX_BIAS_NEVER);
+	if (in->reserved || in->n > LLAMUX_MAX_BIAS)
+		return -EINVAL;
+	err = llamux_session_bind(s);
+	if (err)
+		return err;
+	bias = llamux_copy_in(in->bias, in->n * sizeof(*bias));
+	if (IS_ERR(bias))
+		return PTR_ERR(bias);
+	mutex_lock(&s->model->lock);
+	err = lx_session_set_bias(s->lx, bias, in->n);
+	mutex_unlock(&s->model->lock);
+	llamux_copied_free(bias);
+	return err;
+}
+
+int llamux_do_logprobs(struct llamux_session *s, void *arg)
+{
+	struct llamux_logprobs *io = arg;
+	struct lx_logprob *p = NULL;
+	u32 n, room, stride;
+	int err;
+
+	BUILD_BUG_ON(sizeof(struct llamux_logprob) != sizeof(*p));
+	if (io->reserved)
+		return -EINVAL;
+	err = llamux_session_bind(s);
+	if (err)
+		return err;
+	mutex_lock(&s->model->lock);
+	n = lx_session_logprobs(s->lx, 0, NULL, 0, &stride);
+	mutex_unlock(&s->model->lock);
+	if (io->n && io->stride != stride)
+		return -EINVAL;
+	room = io->first < n ? min(io->n, n - io->first) : 0;
+	if (room) {
+		/* Zeroed: a shift may leave fewer meanwhile. */
+		p = kvcalloc(room, stride * sizeof(*p),
+			     GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
+		if (!p)
+			return -ENOMEM;
+		mutex_lock(&s->model->lock);
+		n = lx_session_logprobs(s->lx, io->first, p, room, &stride);
+		mutex_unlock(&s->model->lock);
+		if (copy_to_user(u64_to_user_ptr(io->records), p,
+				 (size_t)room * stride * sizeof(*p)))
+			err = -EFAULT;
+		kvfree(p);
+	}
+	io->n = n;
+	io->stride = stride;
+	return err;
+}

@@ -1,0 +1,54 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# What says how answers are made gives the same bytes through /dev/llama as in
+# the process.
+# BEDS: uml qemu-6.1
+# TIMEOUT: 600
+. "$(dirname "$0")/lib.sh"
+
+llamux=build/llamux
+MODEL=$(test_model) || exit 77
+PROMPT='Once upon a time'
+
+# same ARGUMENT...: the device and the engine in the process agree, times aside.
+same() {
+	local where
+
+	for where in device user; do
+		local -a to=()
+
+		[ "$where" = device ] || to=(--user -m "$MODEL")
+		"$llamux" "${to[@]}" "$@" >"$TMP/$where" || return
+		sed -i -E 's/"model": "[^"]*", //;s/"[a-z]+_ms": [0-9.e+-]+, //g' \
+			"$TMP/$where"
+	done
+	[ -s "$TMP/device" ] && cmp "$TMP/device" "$TMP/user"
+}
+
+insmod "$LLAMUX_KO" || exit 1
+"$llamux" load --name one --ctx 64 "$MODEL" || exit 1
+
+text=$("$llamux" ask --raw --temp 0 -n 20 "$PROMPT")
+check "stop" same ask --json --raw --temp 0 -n 20 --stop "${text:7:4}" "$PROMPT"
+check "stop: seen" grep -q '"finish": "stop"' "$TMP/device"
+check "stop: the text before" grep -qF "${text:0:5}" "$TMP/device"
+check "bias and penalties" same ask --json --raw --seed 3 -n 20 \
+	--logit-bias 40=3.5 --logit-bias 41=never --presence-penalty 0.5 \
+	--frequency-penalty -0.25 "$PROMPT"
+check "all of the vocabulary" same ask --raw --seed 5 --temp 2 --top-k 0 \
+	--top-p 0.99 --min-p 0 -n 20 "$PROMPT"
+check "a large top-k" same ask --raw --seed 5 --temp 2 --top-k 300 --min-p 0 \
+	-n 20 "$PROMPT"
+check "log-probabilities" same ask --json --raw --temp 0 -n 8 --logprobs 20 \
+	"$PROMPT"
+check "log-probabilities: all" test "$(grep -o '"top"' "$TMP/device" | wc -l)" \
+	-eq 8
+"$llamux" --user -m "$MODEL" ask --ctx 64 --raw --seed 9 -n 150 --shift --keep 3 \
+	"$PROMPT" >"$TMP/user"
+"$llamux" ask --raw --seed 9 -n 150 --shift --keep 3 "$PROMPT" >"$TMP/device"
+check "shift" cmp "$TMP/device" "$TMP/user"
+check "shift: went on" test "$(wc -c <"$TMP/device")" -gt 200
+rmmod llamux
+check "log is clean" test -z "$(dmesg | grep -iE 'llamux.*(error|fail)')"
+finish
