@@ -70,7 +70,7 @@ int lx_token_piece(const struct lx_vocab *v, s32 id, bool special, char *buf,
 	t = &v->tok[id];
 	p = lx_token_text(v, (u32)id);
 	if (t->attr & LX_ATTR_SPECIAL) {
-		if (special)
+		if (special || (t->attr & LX_ATTR_SHOWN))
 			add_all(&b, p, t->len);
 	} else if (t->attr & LX_ATTR_USER) {
 		add_all(&b, p, t->len);

@@ -198,6 +198,8 @@ s64 lx_tokenize_spans(const struct lx_vocab *v, const char *text, size_t n,
 	}
 	if (!t.err)
 		put_fragments(&f, &cuts, n);
+	if ((flags & LX_TOK_EOS) && v->add_eos)
+		lx_tok_put(&t, (u32)v->eos);
 	release(&t);
 	lx_cuts_free(&cuts, v);
 	return t.err ? t.err : (s64)t.n;

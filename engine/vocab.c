@@ -10,7 +10,7 @@
 #define TOKEN_TEXT_MAX 65535
 
 /* The types of tokenizer.ggml.token_type. */
-static const u8 type_attr[] = {
+static const u16 type_attr[] = {
 	[0] = 0,			/* undefined */
 	[1] = LX_ATTR_NORMAL,
 	[2] = LX_ATTR_UNKNOWN,
@@ -200,7 +200,7 @@ static int load_types(struct lx_vocab *v, const struct lx_gguf *g,
 		struct lx_token *t = &v->tok[id];
 		u64 type = kv ? lx_gguf_elem(kv, id) : 1;
 
-		if (type >= sizeof(type_attr))
+		if (type >= LX_ARRAY_SIZE(type_attr))
 			return lx_fail(err, -LX_EBADMSG,
 				       "key '%s': token %u has type %lld", key,
 				       id, (s64)type);

@@ -17,12 +17,13 @@
 #define LX_ATTR_BYTE (1u << 5)
 #define LX_ATTR_RSTRIP (1u << 6)	/* eats the white space behind it */
 #define LX_ATTR_EOG (1u << 7)		/* ends a turn */
+#define LX_ATTR_SHOWN (1u << 8)		/* control, but part of the answer */
 #define LX_ATTR_SPECIAL (LX_ATTR_UNKNOWN | LX_ATTR_CONTROL)
 
 struct lx_token {
 	u32 off;	/* of its text in lx_vocab.text */
 	u16 len;
-	u8 attr;
+	u16 attr;
 };
 
 /* "left right" may be joined to @result; a lower @rank comes first. */

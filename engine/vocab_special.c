@@ -47,7 +47,13 @@ static const char *const eog_texts[] = {
 	"<|eot_id|>", "<|im_end|>", "<|end|>", "<|return|>", "<|call|>",
 	"<|flush|>", "<|calls|>", "<end_of_turn>", "<|endoftext|>", "</s>",
 	"<|eom_id|>", "<EOT>", "_<EOT>", "[EOT]", "[EOS]", "<|end_of_text|>",
-	"<end_of_utterance>", DEEPSEEK("end" WORD "of" WORD "sentence"), NULL
+	"<end_of_utterance>", DEEPSEEK("end" WORD "of" WORD "sentence"),
+	"<eos>", "<turn|>", "<|tool_response>", "[e~[", "<|ifm|im_end|>", NULL
+};
+
+/* What parts an answer of gpt-oss: without these it could not be read. */
+static const char *const shown_texts[] = {
+	"<|start|>", "<|channel|>", "<|message|>", "<|constrain|>", NULL
 };
 
 static s32 find_text(const struct lx_vocab *v, const char *text)
@@ -199,17 +205,45 @@ static int find_fim(struct lx_vocab *v, const struct lx_gguf *g,
 	return 0;
 }
 
-/* In these formats <|end|> ends a message, and the turn goes on. */
-static void unmark_end(struct lx_vocab *v)
+static bool has_text(const struct lx_vocab *v, const char *text)
 {
-	s32 end = find_text(v, "<|end|>");
-	bool ret = find_text(v, "<|return|>") >= 0;
-	bool call = find_text(v, "<|call|>") >= 0 ||
-		    find_text(v, "<|calls|>") >= 0;
-	bool flush = find_text(v, "<|flush|>") >= 0;
+	return find_text(v, text) >= 0;
+}
 
-	if (end >= 0 && call && (ret || flush) && end != v->eos)
-		v->tok[end].attr &= (u8)~LX_ATTR_EOG;
+static void unmark(struct lx_vocab *v, const char *text)
+{
+	s32 id = find_text(v, text);
+
+	if (id >= 0 && id != v->eos)
+		v->tok[id].attr &= (u16)~LX_ATTR_EOG;
+}
+
+/*
+ * In some formats <|end|> ends a message, and the turn goes on: it is part of
+ * the answer. Where tools answer within a turn, </s> is a tag.
+ */
+static void unmark_ends(struct lx_vocab *v)
+{
+	bool ret = has_text(v, "<|return|>");
+	bool call = has_text(v, "<|call|>") || has_text(v, "<|calls|>");
+
+	if (call && (ret || has_text(v, "<|flush|>")) &&
+	    has_text(v, "<|end|>")) {
+		unmark(v, "<|end|>");
+		v->tok[find_text(v, "<|end|>")].attr |= LX_ATTR_SHOWN;
+	}
+	if (has_text(v, "<|tool_response>"))
+		unmark(v, "</s>");
+}
+
+static void mark_shown(struct lx_vocab *v)
+{
+	for (const char *const *t = shown_texts; *t; t++) {
+		s32 id = find_text(v, *t);
+
+		if (id >= 0)
+			v->tok[id].attr |= LX_ATTR_SHOWN;
+	}
 }
 
 static void find_eog(struct lx_vocab *v)
@@ -223,7 +257,8 @@ static void find_eog(struct lx_vocab *v)
 	mark_eog(v, v->eos);
 	mark_eog(v, v->eot);
 	mark_eog(v, v->eom);
-	unmark_end(v);
+	unmark_ends(v);
+	mark_shown(v);
 }
 
 static bool contains_nocase(struct lx_str s, const char *lower)
@@ -266,7 +301,7 @@ static void mark_rstrip(struct lx_vocab *v, const struct lx_gguf *g)
 	for (u32 i = 0; i < LX_ARRAY_SIZE(not); i++) {
 		id = find_text(v, not[i]);
 		if (id >= 0)
-			v->tok[id].attr &= (u8)~LX_ATTR_RSTRIP;
+			v->tok[id].attr &= (u16)~LX_ATTR_RSTRIP;
 	}
 }
 

@@ -196,8 +196,10 @@ static int do_tokenize(struct llamux_session *s, void *arg)
 	int err;
 
 	BUILD_BUG_ON(LLAMUX_TOK_BOS != LX_TOK_BOS ||
-		     LLAMUX_TOK_SPECIAL != LX_TOK_SPECIAL);
-	if (io->reserved || io->flags & ~(LX_TOK_BOS | LX_TOK_SPECIAL))
+		     LLAMUX_TOK_SPECIAL != LX_TOK_SPECIAL ||
+		     LLAMUX_TOK_EOS != LX_TOK_EOS);
+	if (io->reserved ||
+	    io->flags & ~(LX_TOK_BOS | LX_TOK_SPECIAL | LX_TOK_EOS))
 		return -EINVAL;
 	if (io->len > TEXT_MAX)
 		return -EMSGSIZE;

@@ -141,7 +141,7 @@ static int handle_tokenize(void *ctx, int val, const char *arg)
 
 	(void)arg;
 	if (val == OPT_NO_BOS)
-		t->flags &= ~LLAMUX_TOK_BOS;
+		t->flags &= ~(LLAMUX_TOK_BOS | LLAMUX_TOK_EOS);
 	else if (val == OPT_NO_SPECIAL)
 		t->flags &= ~LLAMUX_TOK_SPECIAL;
 	else
@@ -157,7 +157,8 @@ static int main_tokenize(struct globals *g, int argc, char **argv)
 		{ "ids", no_argument, NULL, OPT_IDS },
 		{ 0 }
 	};
-	struct tokenize t = { .flags = LLAMUX_TOK_BOS | LLAMUX_TOK_SPECIAL };
+	struct tokenize t = { .flags = LLAMUX_TOK_BOS | LLAMUX_TOK_SPECIAL |
+				       LLAMUX_TOK_EOS };
 	struct llamux *l;
 	size_t n, count;
 	int32_t *ids;
@@ -231,7 +232,7 @@ const struct command command_tokenize = {
 	.args = "[TEXT|-]",
 	.summary = "Show the tokens of a text",
 	.options =
-	"  --no-bos            no beginning-of-text token\n"
+	"  --no-bos            no beginning- or end-of-text token\n"
 	"  --no-special        control tokens in the text are plain text\n"
 	"  --ids               only ids, on one line\n",
 	.main = main_tokenize,

@@ -30,10 +30,12 @@ static struct vocab_file bpe = { .file = "vocab-llama-bpe.gguf" };
 static struct vocab_file gpt2 = { .file = "vocab-gpt-2.gguf" };
 
 /*
- * vectors.tsv was made from a file in which tokens of nothing but U+2581 have
- * the scores of their place, 259 - id, as in TinyLlama's; in the vocabulary
- * beside it, from which llama-spm.out comes, they have -1e9. The two disagree
- * on " Hello world", so each is tested with its own scores.
+ * No tokenizer satisfies vectors.tsv and llama-spm.out on one file: they give
+ * " Hello world" different ids under equal flags. The reference gives all of
+ * llama-spm.out with the scores that stand in vocab-llama-spm.gguf, where
+ * tokens of nothing but U+2581 have -1e9, and all of vectors.tsv (but 15 of its
+ * lines with those) once they have the scores of their place, 259 - id, as in
+ * TinyLlama's file. So each is tested with the scores it was made with.
  */
 static void rescore_spaces(struct lx_gguf *g)
 {

@@ -21,6 +21,7 @@ struct lx_vocab;
 				   * prefix unless a special token precedes it
 				   */
 #define LX_TOK_ONE_BOS (1u << 3)  /* no BOS when the text begins with one */
+#define LX_TOK_EOS (1u << 4)	  /* put the model's EOS last, if it wants one */
 
 /*
  * Read and validate tokenizer.* : tokens, scores, types, merges, special ids,
@@ -64,10 +65,10 @@ s64 lx_tokenize_spans(const struct lx_vocab *v, const char *text, size_t n,
 
 /*
  * The bytes of one token as generation shows them: control tokens give none
- * unless @special. Returns the length, writes at most @max; -LX_EINVAL when
- * the id is out of range. Longest token: lx_vocab_max_piece().
- * The space a SentencePiece vocabulary puts before the first word is the
- * caller's to drop: see lx_detok.
+ * unless @special, or when they part an answer (<|channel|> of gpt-oss).
+ * Returns the length, writes at most @max; -LX_EINVAL when the id is out of
+ * range. Longest token: lx_vocab_max_piece(). The space a SentencePiece
+ * vocabulary puts before the first word is the caller's to drop: see lx_detok.
  */
 int lx_token_piece(const struct lx_vocab *v, s32 id, bool special, char *buf,
 		   size_t max);

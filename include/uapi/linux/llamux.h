@@ -119,8 +119,9 @@ struct llamux_write {
 	__u32 reserved;
 };
 
-#define LLAMUX_TOK_BOS (1u << 0)
-#define LLAMUX_TOK_SPECIAL (1u << 1)
+#define LLAMUX_TOK_BOS (1u << 0)	/* begin with BOS, if the model wants it */
+#define LLAMUX_TOK_SPECIAL (1u << 1)	/* parse, or show, control tokens */
+#define LLAMUX_TOK_EOS (1u << 4)	/* end with EOS, if the model wants it */
 
 /*
  * LLAMUX_IOC_TOKENIZE: text to ids. @n_ids: in, room at @ids; out, how many
