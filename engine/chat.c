@@ -11,6 +11,8 @@
 #define DS_ASSISTANT "<" BAR "Assistant" BAR ">"
 #define DS_END "<" BAR "end\xe2\x96\x81of\xe2\x96\x81sentence" BAR ">"
 #define L3(role) "<|start_header_id|>" role "<|end_header_id|>\n\n"
+#define TRIM_ALL 7
+#define TRIM_ANSWERS (1 << LX_ROLE_ASSISTANT)
 #define HARMONY(role) "<|start|>" role "<|message|>"
 
 struct format {
@@ -22,7 +24,7 @@ struct format {
 	/* Instead of part[USER].before, when there is one: */
 	const char *folded;	/* right behind the system message */
 	const char *again;	/* in later turns */
-	bool trims;
+	u32 trims;		/* 1 << role */
 };
 
 #define CHATML_LIKE(sep, end, ...) {					\
@@ -37,11 +39,16 @@ struct format {
 	.open = "<|assistant|>\n", __VA_ARGS__ }
 
 /* [INST] with its spaces: before and behind the bracket, before the answer. */
-#define INST(lead, in, out, answer, ...) {				\
-	.part = { { lead "[INST]" in, "\n\n" },				\
+#define INST(lead, in, system, out, answer, ...) {			\
+	.part = { { lead "[INST]" in, system },				\
 		  { lead "[INST]" in, out "[/INST]" },			\
 		  { answer, "</s>" } },					\
 	.open = "", .folded = "", __VA_ARGS__ }
+
+#define LLAMA2_SYS(later, ...) {					\
+	.part = { { "[INST] <<SYS>>\n", "\n<</SYS>>\n\n" },		\
+		  { "[INST] ", " [/INST]" }, { "", "</s>" } },		\
+	.open = "", .folded = "", .again = later, __VA_ARGS__ }
 
 #define MISTRAL_V7(sp, ...) {						\
 	.part = { { "[SYSTEM_PROMPT]" sp, "[/SYSTEM_PROMPT]" },		\
@@ -56,13 +63,16 @@ static const struct format formats[LX_CHAT_KINDS] = {
 		.part = { { "[INST] <<SYS>>\n", "\n<</SYS>>\n\n" },
 			  { "[INST] ", " [/INST]" }, { " ", " </s>" } },
 		.open = "", .folded = "", .again = "<s>[INST] ",
-		.trims = true },
+		.trims = TRIM_ALL },
+	[LX_CHAT_LLAMA2_SYS] = LLAMA2_SYS("[INST] ", .name = "llama2-sys"),
+	[LX_CHAT_LLAMA2_SYS_BOS] = LLAMA2_SYS("<s>[INST] ",
+					      .name = "llama2-sys-bos"),
 	[LX_CHAT_LLAMA3] = {
 		.name = "llama3",
 		.part = { { L3("system"), "<|eot_id|>" },
 			  { L3("user"), "<|eot_id|>" },
 			  { L3("assistant"), "<|eot_id|>" } },
-		.open = L3("assistant"), .trims = true },
+		.open = L3("assistant"), .trims = TRIM_ALL },
 	[LX_CHAT_CHATML] = CHATML_LIKE("\n", "<|im_end|>\n",
 				       .name = "chatml"),
 	[LX_CHAT_PHI4] = CHATML_LIKE("<|im_sep|>", "<|im_end|>",
@@ -71,11 +81,13 @@ static const struct format formats[LX_CHAT_KINDS] = {
 	[LX_CHAT_ZEPHYR_ENDOFTEXT] = BAR_ROLES("<|endoftext|>\n",
 					       .name = "zephyr-endoftext"),
 	[LX_CHAT_PHI3] = BAR_ROLES("<|end|>\n", .name = "phi3"),
-	[LX_CHAT_INST] = INST("", " ", " ", "", .name = "inst"),
-	[LX_CHAT_MISTRAL_V1] = INST(" ", " ", " ", " ",
+	[LX_CHAT_INST] = INST("", " ", "\n", " ", "", .name = "inst"),
+	[LX_CHAT_MISTRAL_V1] = INST(" ", " ", "\n\n", " ", " ",
 				    .name = "mistral-v1"),
-	[LX_CHAT_MISTRAL_V3] = INST("", " ", "", " ", .name = "mistral-v3"),
-	[LX_CHAT_MISTRAL_V3_TEKKEN] = INST("", "", "", "",
+	[LX_CHAT_MISTRAL_V3] = INST("", " ", "\n\n", "", " ",
+				    .name = "mistral-v3",
+				    .trims = TRIM_ANSWERS),
+	[LX_CHAT_MISTRAL_V3_TEKKEN] = INST("", "", "\n\n", "", "",
 					   .name = "mistral-v3-tekken"),
 	[LX_CHAT_MISTRAL_V7] = MISTRAL_V7(" ", .name = "mistral-v7"),
 	[LX_CHAT_MISTRAL_V7_TEKKEN] = MISTRAL_V7("",
@@ -86,7 +98,7 @@ static const struct format formats[LX_CHAT_KINDS] = {
 			  { "<start_of_turn>user\n", "<end_of_turn>\n" },
 			  { "<start_of_turn>model\n", "<end_of_turn>\n" } },
 		.open = "<start_of_turn>model\n", .folded = "",
-		.trims = true },
+		.trims = TRIM_ALL },
 	[LX_CHAT_VICUNA] = {
 		.name = "vicuna",
 		.part = { { "", "\n\n" }, { "USER: ", "\n" },
@@ -117,6 +129,17 @@ static const struct format formats[LX_CHAT_KINDS] = {
 		.part = { { "", "" }, { "### Instruction:\n", "\n" },
 			  { "### Response:\n", "\n<|EOT|>\n" } },
 		.open = "### Response:\n" },
+	[LX_CHAT_OPENCHAT] = {
+		.name = "openchat",
+		.part = { { "", "<|end_of_turn|>" },
+			  { "GPT4 Correct User: ", "<|end_of_turn|>" },
+			  { "GPT4 Correct Assistant: ", "<|end_of_turn|>" } },
+		.open = "GPT4 Correct Assistant:" },
+	[LX_CHAT_FALCON3] = {
+		.name = "falcon3",
+		.part = { { "<|system|>\n", "\n" }, { "<|user|>\n", "\n" },
+			  { "<|assistant|>\n", "<|endoftext|>\n" } },
+		.open = "<|assistant|>\n" },
 	[LX_CHAT_HARMONY] = {
 		.name = "harmony",
 		.part = { { HARMONY("system"), "<|end|>" },
@@ -166,7 +189,11 @@ static enum lx_chat_kind recognise_inst(struct lx_str t)
 		return has(t, "\"[INST]\"") ? LX_CHAT_MISTRAL_V3_TEKKEN :
 					      LX_CHAT_MISTRAL_V3;
 	}
-	return has(t, "<<SYS>>") ? LX_CHAT_LLAMA2 : LX_CHAT_INST;
+	if (has(t, "content.strip()") || has(t, "content | trim"))
+		return LX_CHAT_LLAMA2;
+	if (has(t, "bos_token + '[INST]"))
+		return LX_CHAT_LLAMA2_SYS_BOS;
+	return has(t, "<<SYS>>") ? LX_CHAT_LLAMA2_SYS : LX_CHAT_INST;
 }
 
 /* What ends a user's message: the first of these behind <|user|>. */
@@ -183,19 +210,22 @@ static enum lx_chat_kind recognise_bars(struct lx_str t)
 		return LX_CHAT_ZEPHYR_ENDOFTEXT;
 	if (has(rest, "eos_token") || has(rest, "</s>"))
 		return LX_CHAT_ZEPHYR;
+	if (has(rest, "message['content'] + '\\n'"))
+		return LX_CHAT_FALCON3;
 	return LX_CHAT_UNKNOWN;
 }
 
 /* Formats that a later test would take for another one. */
 static bool is_other(struct lx_str t)
 {
-	return has(t, "[gMASK]") || has(t, "GPT4 Correct ") ||
-	       has(t, "<|START_OF_TURN_TOKEN|>") ||
+	return has(t, "[gMASK]") || has(t, "<|START_OF_TURN_TOKEN|>") ||
 	       has(t, "<|start_of_role|>") || has(t, "<end_of_utterance>");
 }
 
 static enum lx_chat_kind recognise_plain(struct lx_str t)
 {
+	if (has(t, "GPT4 Correct "))
+		return LX_CHAT_OPENCHAT;
 	if (has(t, "USER: ") && has(t, "ASSISTANT: "))
 		return has(t, "SYSTEM: ") ? LX_CHAT_VICUNA_ORCA :
 					    LX_CHAT_VICUNA;
@@ -246,9 +276,10 @@ const char *lx_chat_name(enum lx_chat_kind kind)
 	return is_kind(kind) ? formats[kind].name : "unknown";
 }
 
-bool lx_chat_trims(enum lx_chat_kind kind)
+bool lx_chat_trims(enum lx_chat_kind kind, enum lx_role role)
 {
-	return is_kind(kind) && formats[kind].trims;
+	return is_kind(kind) && (u32)role < LX_ROLES &&
+	       (formats[kind].trims >> role & 1);
 }
 
 struct lx_str lx_chat_before(enum lx_chat_kind kind, enum lx_role role,
@@ -281,9 +312,57 @@ struct lx_str lx_chat_open(enum lx_chat_kind kind)
 	return str(is_kind(kind) ? formats[kind].open : NULL);
 }
 
-struct lx_str lx_chat_no_thinking(struct lx_str tmpl)
+/* A line break in a template is one, or Jinja's escape for it. */
+static bool opens_thinking(struct lx_str t)
 {
-	if (has(tmpl, "enable_thinking") && has(tmpl, "<think>"))
+	return has(t, "<|im_start|>assistant\\n<think>") ||
+	       has(t, "<|im_start|>assistant\n<think>") ||
+	       has(t, DS_ASSISTANT "<think>");
+}
+
+struct lx_str lx_chat_think(enum lx_chat_kind kind, struct lx_str tmpl,
+			    bool off)
+{
+	bool opens = opens_thinking(tmpl);
+
+	if (kind == LX_CHAT_HARMONY)
+		return str(off ? "<|channel|>final<|message|>" : "");
+	if (kind == LX_CHAT_NONE || kind == LX_CHAT_UNKNOWN)
+		return str(NULL);
+	if (off && (opens || (has(tmpl, "enable_thinking") &&
+			      has(tmpl, "<think>"))))
 		return str("<think>\n\n</think>\n\n");
+	return str(!off && opens ? "<think>\n" : "");
+}
+
+/* Text, not an expression of the template or around one. */
+static bool is_plain(struct lx_str s)
+{
+	for (u32 i = 0; i < s.n; i++)
+		if (s.p[i] == '\'' || s.p[i] == '"' || s.p[i] == '\\' ||
+		    s.p[i] == '{' || s.p[i] == '}')
+			return false;
+	return true;
+}
+
+struct lx_str lx_chat_default_system(enum lx_chat_kind kind,
+				     struct lx_str tmpl)
+{
+	static const char before[] = "<|im_start|>system\\n";
+	struct lx_str s = { "", 0 };
+	s64 at = 0, end;
+
+	if (kind != LX_CHAT_CHATML)
+		return str(NULL);
+	while ((at = find(tmpl, (u32)at, before)) >= 0) {
+		at += (s64)sizeof(before) - 1;
+		end = find(tmpl, (u32)at, "<|im_end|>");
+		if (end < 0)
+			break;
+		s.p = tmpl.p + at;
+		s.n = (u32)(end - at);
+		if (s.n && is_plain(s))
+			return s;
+	}
 	return str(NULL);
 }

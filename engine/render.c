@@ -46,6 +46,20 @@ static struct lx_str trim(struct lx_str t)
 	return t;
 }
 
+/* As the template does it when the conversation begins without one. */
+static void put_default_system(const struct lx_session *s,
+			       struct lx_rendered *r)
+{
+	enum lx_chat_kind k = s->e->model->info.chat;
+	struct lx_str text = lx_chat_default_system(k, s->e->model->tmpl);
+
+	if (!text.n || !s->n_msgs || s->msgs[0].role == LX_ROLE_SYSTEM)
+		return;
+	put_str(r, lx_chat_before(k, LX_ROLE_SYSTEM, 0, true));
+	put(r, text.p, text.n, false);
+	put_str(r, lx_chat_after(k, LX_ROLE_SYSTEM, 0, true));
+}
+
 static void walk(const struct lx_session *s, struct lx_rendered *r)
 {
 	enum lx_chat_kind k = s->e->model->info.chat;
@@ -56,6 +70,8 @@ static void walk(const struct lx_session *s, struct lx_rendered *r)
 	r->n_spans = 0;
 	if (chat && s->answered)
 		put_str(r, lx_chat_after(k, LX_ROLE_ASSISTANT, index - 1, sys));
+	if (chat && !index)
+		put_default_system(s, r);
 	for (u32 i = 0; i < s->n_msgs; i++, index++) {
 		const struct lx_message *m = &s->msgs[i];
 		struct lx_str t = { s->text + m->off, (u32)m->len };
@@ -64,15 +80,18 @@ static void walk(const struct lx_session *s, struct lx_rendered *r)
 			sys = m->role == LX_ROLE_SYSTEM;
 		if (chat) {
 			put_str(r, lx_chat_before(k, m->role, index, sys));
-			if (lx_chat_trims(k))
+			if (lx_chat_trims(k, m->role))
 				t = trim(t);
 		}
 		put(r, t.p, t.n, m->flags & LX_WRITE_SPECIAL);
 		if (chat)
 			put_str(r, lx_chat_after(k, m->role, index, sys));
 	}
-	if (chat)
-		put_str(r, lx_chat_open(k));
+	if (!chat)
+		return;
+	put_str(r, lx_chat_open(k));
+	put_str(r, lx_chat_think(k, s->e->model->tmpl,
+				 s->p.flags & LX_SESSION_NO_THINK));
 }
 
 int lx_render(struct lx_session *s, struct lx_rendered *r,

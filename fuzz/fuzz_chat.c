@@ -10,7 +10,7 @@
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
 {
 	char *copy = malloc(size + 1);	/* exact: over-reads show */
-	struct lx_str s = { copy, (u32)size };
+	struct lx_str s = { copy, (u32)size }, d;
 	enum lx_chat_kind k;
 
 	memcpy(copy, data, size);
@@ -24,7 +24,10 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
 		lx_chat_after(k, (enum lx_role)(i % 4), i / 4, i & 1);
 	}
 	lx_chat_open(k);
-	lx_chat_no_thinking(s);
+	lx_chat_think(k, s, true);
+	lx_chat_think(k, s, false);
+	d = lx_chat_default_system(k, s);
+	FUZZ_CHECK(!d.n || (d.p >= s.p && d.p + d.n <= s.p + s.n));
 	free(copy);
 	return 0;
 }

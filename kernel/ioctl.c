@@ -115,7 +115,8 @@ static int do_set_params(struct llamux_session *s, void *arg)
 	BUILD_BUG_ON(LLAMUX_RAW != LX_SESSION_RAW ||
 		     LLAMUX_IGNORE_EOG != LX_SESSION_IGNORE_EOG ||
 		     LLAMUX_SPECIAL != LX_SESSION_SPECIAL ||
-		     LLAMUX_SHIFT != LX_SESSION_SHIFT);
+		     LLAMUX_SHIFT != LX_SESSION_SHIFT ||
+		     LLAMUX_NO_THINK != LX_SESSION_NO_THINK);
 	if (in->reserved || in->flags & ~LX_SESSION_FLAGS)
 		return -EINVAL;
 	return llamux_session_set_params(s, &p);

@@ -3,6 +3,7 @@
  * The options of ask and chat that say how answers are made.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -125,6 +126,9 @@ int sampling_handle(void *ctx, int val, const char *arg)
 	case OPT_RAW:
 		s->raw = true;
 		break;
+	case OPT_NO_THINK:
+		s->params.flags |= LLAMUX_NO_THINK;
+		break;
 	case OPT_CTX:
 		ok = parse_u32("--ctx", arg, 1, 1u << 24, &s->n_ctx);
 		break;
@@ -162,6 +166,16 @@ static uint64_t random_seed(void)
 	return seed;
 }
 
+/* The text goes to the model as it is: better said than guessed. */
+static void note_unknown_format(struct llamux *l)
+{
+	struct llamux_info info;
+
+	if (!llamux_info(l, &info) && !strcmp(info.chat, "unknown"))
+		fprintf(stderr, "llamux: the chat format of this model is not "
+			"known: no format is applied (see --raw)\n");
+}
+
 static void merge(const struct sampling *s, struct llamux_params *p)
 {
 	const struct llamux_params *from = &s->params;
@@ -197,6 +211,8 @@ int sampling_apply(const struct sampling *s, struct llamux *l)
 	struct llamux_params p;
 	int ret = llamux_get_params(l, &p);
 
+	if (!ret && !s->raw)
+		note_unknown_format(l);
 	if (!ret) {
 		merge(s, &p);
 		ret = llamux_set_params(l, &p);

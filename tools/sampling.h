@@ -11,6 +11,7 @@ enum {
 	OPT_TEMP = 0x100, OPT_TOP_K, OPT_TOP_P, OPT_MIN_P, OPT_REPEAT, OPT_SEED,
 	OPT_SYSTEM, OPT_RAW, OPT_CTX, OPT_KV, OPT_PRESENCE, OPT_FREQUENCY,
 	OPT_LAST_N, OPT_BIAS, OPT_STOP, OPT_LOGPROBS, OPT_SHIFT, OPT_KEEP,
+	OPT_NO_THINK,
 };
 
 #define SAMPLING_SHORT "n:"
@@ -31,6 +32,7 @@ enum {
 	{ "seed", required_argument, NULL, OPT_SEED }, \
 	{ "system", required_argument, NULL, OPT_SYSTEM }, \
 	{ "raw", no_argument, NULL, OPT_RAW }, \
+	{ "no-think", no_argument, NULL, OPT_NO_THINK }, \
 	{ "ctx", required_argument, NULL, OPT_CTX }, \
 	{ "kv", required_argument, NULL, OPT_KV }, \
 	{ 0 }
@@ -52,6 +54,7 @@ enum {
 	"  --seed S            same seed, same answer (default: random)\n" \
 	"  --system TEXT       instructions before the conversation\n" \
 	"  --raw               no chat format; control tokens are parsed\n" \
+	"  --no-think          no thoughts before the answer, if the model can\n" \
 	"  --ctx N             tokens of context (with --user)\n" \
 	"  --kv f16|f32        type of the KV cache (with --user)\n"
 

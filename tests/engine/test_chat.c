@@ -42,6 +42,18 @@ static void test_recognise(void)
 	recognise("llama2",
 		  "{% if messages[0]['role'] == 'system' %}{% set content = '<<SYS>>\\n' + system_message + '\\n<</SYS>>\\n\\n' + message['content'] %}{{ bos_token + '[INST] ' + content.strip() + ' [/INST]' }}{{ ' '  + content.strip() + ' ' + eos_token }}",
 		  LX_CHAT_LLAMA2);
+	recognise("codellama",
+		  "{{ bos_token + '[INST] ' + content | trim + ' [/INST]' }}{{ '<<SYS>>\\n' }}",
+		  LX_CHAT_LLAMA2);
+	recognise("llama2 that strips nothing",
+		  "{{ '[INST] <<SYS>>\\n' + message['content'] + '\\n<</SYS>>\\n\\n' }}",
+		  LX_CHAT_LLAMA2_SYS);
+	recognise("llama2 with BOS within",
+		  "{{ bos_token + '[INST] ' + message['content'] + ' [/INST]' }}<<SYS>>",
+		  LX_CHAT_LLAMA2_SYS_BOS);
+	recognise("openchat",
+		  "{{ 'GPT4 Correct ' + message['role'].title() + ': ' + message['content'] + '<|end_of_turn|>'}}",
+		  LX_CHAT_OPENCHAT);
 	recognise("mistral 7b v0.1",
 		  "{{ bos_token }}{% for message in messages %}{{ '[INST] ' + message['content'] + ' [/INST]' }}{{ message['content'] + eos_token + ' ' }}",
 		  LX_CHAT_INST);
@@ -72,7 +84,7 @@ static void test_recognise(void)
 		  LX_CHAT_ZEPHYR_ENDOFTEXT);
 	recognise("falcon3",
 		  "{{ '<|user|>\\n' + message['content'] + '\\n' }}{% elif message['role'] == 'assistant' %}{% if not loop.last %}{{ '<|assistant|>\\n' + message['content'] + eos_token + '\\n' }}",
-		  LX_CHAT_UNKNOWN);
+		  LX_CHAT_FALCON3);
 	recognise("chatglm4", "[gMASK]<sop>{% for item in messages %}<|user|>",
 		  LX_CHAT_UNKNOWN);
 	recognise("gemma",
@@ -142,6 +154,14 @@ static void test_render(void)
 	       "[INST] <<SYS>>\nS\n<</SYS>>\n\nU1 [/INST] A1 </s><s>[INST] U2 [/INST]");
 	render(LX_CHAT_LLAMA2, false,
 	       "[INST] U1 [/INST] A1 </s><s>[INST] U2 [/INST]");
+	render(LX_CHAT_LLAMA2_SYS, true,
+	       "[INST] <<SYS>>\nS\n<</SYS>>\n\nU1 [/INST]A1</s>[INST] U2 [/INST]");
+	render(LX_CHAT_LLAMA2_SYS_BOS, false,
+	       "[INST] U1 [/INST]A1</s><s>[INST] U2 [/INST]");
+	render(LX_CHAT_OPENCHAT, true,
+	       "S<|end_of_turn|>GPT4 Correct User: U1<|end_of_turn|>GPT4 Correct Assistant: A1<|end_of_turn|>GPT4 Correct User: U2<|end_of_turn|>GPT4 Correct Assistant:");
+	render(LX_CHAT_FALCON3, true,
+	       "<|system|>\nS\n<|user|>\nU1\n<|assistant|>\nA1<|endoftext|>\n<|user|>\nU2\n<|assistant|>\n");
 	render(LX_CHAT_LLAMA3, true,
 	       H("system") "S<|eot_id|>" H("user") "U1<|eot_id|>"
 	       H("assistant") "A1<|eot_id|>" H("user") "U2<|eot_id|>"
@@ -157,7 +177,7 @@ static void test_render(void)
 	render(LX_CHAT_PHI3, true,
 	       "<|system|>\nS<|end|>\n<|user|>\nU1<|end|>\n<|assistant|>\nA1<|end|>\n<|user|>\nU2<|end|>\n<|assistant|>\n");
 	render(LX_CHAT_INST, true,
-	       "[INST] S\n\nU1 [/INST]A1</s>[INST] U2 [/INST]");
+	       "[INST] S\nU1 [/INST]A1</s>[INST] U2 [/INST]");
 	render(LX_CHAT_MISTRAL_V1, true,
 	       " [INST] S\n\nU1 [/INST] A1</s> [INST] U2 [/INST]");
 	render(LX_CHAT_MISTRAL_V3, true,
@@ -188,13 +208,62 @@ static void test_render(void)
 	render(LX_CHAT_UNKNOWN, true, "SU1A1U2");
 }
 
+static void think(const char *what, enum lx_chat_kind kind, const char *tmpl,
+		  const char *on, const char *off)
+{
+	check(lx_str_eq(lx_chat_think(kind, str(tmpl), false), on),
+	      "%s: not what begins thoughts", what);
+	check(lx_str_eq(lx_chat_think(kind, str(tmpl), true), off),
+	      "%s: not what begins an answer without thoughts", what);
+}
+
+static void test_think(void)
+{
+	static const char none[] = "<think>\n\n</think>\n\n";
+
+	think("qwen3", LX_CHAT_CHATML,
+	      "{{- '<|im_start|>assistant\\n' }}{%- if enable_thinking is defined and enable_thinking is false %}{{- '<think>\\n\\n</think>\\n\\n' }}",
+	      "", none);
+	think("qwq, qwen3 thinking", LX_CHAT_CHATML,
+	      "{%- if add_generation_prompt %}{{- '<|im_start|>assistant\\n<think>\\n' }}",
+	      "<think>\n", none);
+	think("deepseek r1", LX_CHAT_DEEPSEEK,
+	      "{% if add_generation_prompt %}{{'<｜Assistant｜><think>\\n'}}{% endif %}",
+	      "<think>\n", none);
+	think("deepseek v3", LX_CHAT_DEEPSEEK,
+	      "{% if add_generation_prompt %}{{'<｜Assistant｜>'}}{% endif %}",
+	      "", "");
+	think("gpt-oss", LX_CHAT_HARMONY, "<|start|><|channel|>", "",
+	      "<|channel|>final<|message|>");
+	think("qwen2.5", LX_CHAT_CHATML, "<|im_start|>assistant\\n", "", "");
+	think("unknown", LX_CHAT_UNKNOWN, "enable_thinking <think>", "", "");
+}
+
+static void test_default_system(void)
+{
+	static const char qwen[] =
+		"{{- '<|im_start|>system\\n' }}{%- if messages[0]['role'] == 'system' %}{{- '<|im_start|>system\\nYou are Qwen. Help.<|im_end|>\\n' }}";
+	static const char smol[] =
+		"{% if loop.first and messages[0]['role'] != 'system' %}{{ '<|im_start|>system\\nYou are SmolLM<|im_end|>\\n' }}";
+	static const char plain[] =
+		"{{ '<|im_start|>system\\n' + message['content'] + '<|im_end|>' }}";
+
+	check(lx_str_eq(lx_chat_default_system(LX_CHAT_CHATML, str(smol)),
+			"You are SmolLM"), "smollm2's system message");
+	check(lx_str_eq(lx_chat_default_system(LX_CHAT_CHATML, str(qwen)),
+			"You are Qwen. Help."), "qwen2.5's system message");
+	check(!lx_chat_default_system(LX_CHAT_CHATML, str(plain)).n,
+	      "an expression is no system message");
+	check(!lx_chat_default_system(LX_CHAT_LLAMA3, str(smol)).n,
+	      "other formats have none");
+}
+
 static void test_rest(void)
 {
-	struct lx_str s = lx_chat_no_thinking(str("{%- if enable_thinking is false %}<think>"));
-
-	check(lx_str_eq(s, "<think>\n\n</think>\n\n"), "no thinking");
-	check(!lx_chat_no_thinking(str("<think>")).n, "no switch");
-	check(lx_chat_trims(LX_CHAT_GEMMA) && !lx_chat_trims(LX_CHAT_CHATML),
+	check(lx_chat_trims(LX_CHAT_GEMMA, LX_ROLE_USER) &&
+	      !lx_chat_trims(LX_CHAT_CHATML, LX_ROLE_USER) &&
+	      !lx_chat_trims(LX_CHAT_MISTRAL_V3, LX_ROLE_USER) &&
+	      lx_chat_trims(LX_CHAT_MISTRAL_V3, LX_ROLE_ASSISTANT),
 	      "trims");
 	check(!lx_chat_before((enum lx_chat_kind)999, LX_ROLE_USER, 0, false).n &&
 	      !lx_chat_after(LX_CHAT_LLAMA2, (enum lx_role)9, 0, false).n &&
@@ -237,6 +306,8 @@ int main(void)
 {
 	test_recognise();
 	test_render();
+	test_think();
+	test_default_system();
 	test_rest();
 	test_random_templates();
 	return test_done();

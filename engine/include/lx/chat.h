@@ -24,6 +24,9 @@ enum lx_chat_kind {
 	LX_CHAT_ZEPHYR_ENDOFTEXT,	/* zephyr ending in <|endoftext|> */
 	LX_CHAT_VICUNA_ORCA, LX_CHAT_PHI4,
 	LX_CHAT_HARMONY,	/* gpt-oss */
+	LX_CHAT_LLAMA2_SYS,	/* llama2 that strips nothing, ... */
+	LX_CHAT_LLAMA2_SYS_BOS,	/* ... and has <s> before later turns */
+	LX_CHAT_OPENCHAT, LX_CHAT_FALCON3,
 	LX_CHAT_KINDS
 };
 
@@ -38,13 +41,21 @@ const char *lx_chat_name(enum lx_chat_kind kind);
  */
 enum lx_chat_kind lx_chat_fit(enum lx_chat_kind kind,
 			      const struct lx_vocab *v);
-/* The template strips white space around messages. */
-bool lx_chat_trims(enum lx_chat_kind kind);
+/* The template strips white space around messages of this role. */
+bool lx_chat_trims(enum lx_chat_kind kind, enum lx_role role);
 /*
- * What follows lx_chat_open() to keep a model from thinking; empty when the
- * template has no such switch.
+ * What follows lx_chat_open(), by the template: models that always think are
+ * made to begin with it, and @off keeps those that think from it. Empty when
+ * the template knows no thinking.
  */
-struct lx_str lx_chat_no_thinking(struct lx_str tmpl);
+struct lx_str lx_chat_think(enum lx_chat_kind kind, struct lx_str tmpl,
+			    bool off);
+/*
+ * The system message that the template puts when the conversation has none
+ * ("You are Qwen, ..."), in place in @tmpl; empty when there is none.
+ */
+struct lx_str lx_chat_default_system(enum lx_chat_kind kind,
+				     struct lx_str tmpl);
 
 /*
  * One message is put between lx_chat_before() and lx_chat_after(); before an

@@ -130,7 +130,8 @@ int lx_plan(struct lx_host *host, const struct lx_source *src, u32 n_src,
 #define LX_SESSION_IGNORE_EOG (1u << 1)	/* go on past end-of-generation */
 #define LX_SESSION_SPECIAL (1u << 2)	/* control tokens are shown */
 #define LX_SESSION_SHIFT (1u << 3)	/* a full context drops its older half */
-#define LX_SESSION_FLAGS 15u
+#define LX_SESSION_NO_THINK (1u << 4)	/* an answer without thoughts first */
+#define LX_SESSION_FLAGS 31u
 
 struct lx_session_params {
 	u32 temperature_u;	/* 0: greedy; default 0.8 */

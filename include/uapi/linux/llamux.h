@@ -70,6 +70,8 @@ struct llamux_info {
  * (LLAMUX_FINISH_CONTEXT) and further prompts fail with EMSGSIZE.
  */
 #define LLAMUX_SHIFT (1u << 3)
+/* No thoughts before the answer, where the chat format can say so. */
+#define LLAMUX_NO_THINK (1u << 4)
 
 /*
  * LLAMUX_IOC_GET_PARAMS, LLAMUX_IOC_SET_PARAMS: how answers are sampled. In
