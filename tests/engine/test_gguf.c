@@ -208,6 +208,8 @@ static void test_keys(void)
 	     VALUE(string_in_array));
 	CASE("alignment 0", -LX_EBADMSG, "general.alignment",
 	     s.alignment = 0);
+	CASE("alignment 3", -LX_EBADMSG, "general.alignment",
+	     s.alignment = 3);
 	CASE("alignment 24", -LX_EBADMSG, "general.alignment",
 	     s.alignment = 24);
 	CASE("alignment 2^31", -LX_EBADMSG, "general.alignment",

@@ -289,12 +289,96 @@ static void test_shown(void)
 	unload(&l);
 }
 
+/* A vocabulary of six texts over a and b, and these merge rules. */
+static int load_merges(struct loaded *l, const char *const *rules, u32 n,
+		       struct lx_error *err)
+{
+	static const char *const texts[] = { "a", "b", "ab", "ba", "aba",
+					     "bab" };
+	struct test_mem m;
+	struct lx_source src;
+
+	gw_head(&l->w, 3, 0, 3);
+	gw_kv_str(&l->w, "tokenizer.ggml.model", "gpt2");
+	gw_kv_array(&l->w, "tokenizer.ggml.tokens", LX_GGUF_STRING, 6);
+	for (u32 i = 0; i < 6; i++)
+		gw_str(&l->w, texts[i]);
+	gw_kv_array(&l->w, "tokenizer.ggml.merges", LX_GGUF_STRING, n);
+	for (u32 i = 0; i < n; i++)
+		gw_str(&l->w, rules[i]);
+	m = (struct test_mem){ l->w.p, l->w.n };
+	src = test_source(&m);
+	check(!lx_gguf_open(&l->g, &host.host, &src, 1, err), "%s", err->msg);
+	return lx_vocab_load(&host.host, &l->g, &l->v, err);
+}
+
+/*
+ * Rules whose results are each other's parts end all the same: each makes the
+ * text shorter. A table about other texts than the tokens is refused.
+ */
+static void test_merges(void)
+{
+	static const char *const cyclic[] = { "a b", "b a", "ab a", "ba b",
+					      "a ba", "b ab", "b a" };
+	static const char *absurd[64];
+	static struct loaded l;
+	static char text[100000], piece[16];
+	static s32 ids[100000];
+	struct lx_error err = { 0 };
+	size_t total = 0;
+	s64 n = 0;
+
+	for (u32 i = 0; i < sizeof(text); i++)
+		text[i] = "abba"[i % 4];
+	check(!load_merges(&l, cyclic, 7, &err), "cyclic merges: %s", err.msg);
+	if (l.v)
+		n = lx_tokenize(l.v, text, sizeof(text), 0, ids, sizeof(text));
+	for (s64 i = 0; i < n; i++)
+		total += (size_t)lx_token_piece(l.v, ids[i], false, piece, 16);
+	check(n > 0 && n < (s64)sizeof(text) && total == sizeof(text),
+	      "cyclic merges: %lld tokens of %zu bytes", n, total);
+	unload(&l);
+	for (u32 i = 0; i < 64; i++)
+		absurd[i] = "no such";
+	check(load_merges(&l, absurd, 64, &err) == -LX_EBADMSG &&
+	      strstr(err.msg, "'tokenizer.ggml.merges': 64 of 64 rules"),
+	      "absurd merges: %s", err.msg);
+	unload(&l);
+}
+
+/* Ids that no vocabulary has give no text and read nothing. */
+static void test_ids_out_of_range(void)
+{
+	static const s32 bad[] = { -1, N_TOKENS, N_TOKENS + 1, 0x7fffffff,
+				   -0x7fffffff - 1, 1 << 24 };
+	static struct loaded l;
+	char buf[4096];
+
+	build(&l.w, "plain");
+	if (!load(&l))
+		return;
+	for (u32 i = 0; i < LX_ARRAY_SIZE(bad); i++) {
+		struct lx_detok d = { 0 };
+
+		check(lx_token_piece(l.v, bad[i], true, buf, 64) == -LX_EINVAL,
+		      "id %d has a piece", bad[i]);
+		check(!lx_detok_push(&d, l.v, bad[i], true, buf, sizeof(buf)),
+		      "id %d has text", bad[i]);
+		check(!lx_token_is_eog(l.v, bad[i]) &&
+		      !lx_token_is_control(l.v, bad[i]),
+		      "id %d is something", bad[i]);
+	}
+	unload(&l);
+}
+
 int main(void)
 {
 	test_host_init(&host);
 	test_reference();
 	test_eog();
 	test_shown();
+	test_merges();
+	test_ids_out_of_range();
 	check(!host.live, "%zu bytes leaked", host.live);
 	return test_done();
 }
