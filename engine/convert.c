@@ -2,8 +2,9 @@
 /* Rows from one type to another: the control of fp/quantize_k.h's tile. */
 #include "lx/convert.h"
 #include "model.h"
+#include "codebook.h"
 
-bool lx_type_can_read(u32 type)
+bool lx_type_can_write(u32 type)
 {
 	switch (type) {
 	case LX_TYPE_F32: case LX_TYPE_F16: case LX_TYPE_BF16:
@@ -17,9 +18,11 @@ bool lx_type_can_read(u32 type)
 	return false;
 }
 
-bool lx_type_can_write(u32 type)
+bool lx_type_can_read(u32 type)
 {
-	return lx_type_can_read(type);
+	return lx_type_can_write(type) || lx_code_bits(type) ||
+	       type == LX_TYPE_NVFP4 || type == LX_TYPE_Q1_0 ||
+	       type == LX_TYPE_Q2_0;
 }
 
 u32 lx_convert_cols(u32 to)
@@ -68,7 +71,8 @@ int lx_convert(struct lx_host *host, struct lx_rows *r)
 
 	if (!ops)
 		return -LX_EINVAL;
-	if (!lx_type_can_read(r->from) || !lx_type_can_write(r->to))
+	if (!lx_type_can_read(r->from) ||
+	    (r->from != r->to && !lx_type_can_write(r->to)))
 		return -LX_ENOPKG;
 	if (!r->rows || !r->cols || !fits(r->from, r->cols) ||
 	    !fits(r->to, r->cols))

@@ -18,6 +18,11 @@
  *			8 x (nibbles, pairs) or 8 x (pairs, plane)
  *	Q2_K		256 columns: f16 d[16], f16 dmin[16], u8 sc[16][16]
  *			(minimum in the high nibble), 8 x pairs
+ *	Q1_0 Q2_0	as Q4_0
+ *	NVFP4		64 columns: f16 d[4][16], 2 blocks of nibbles
+ *	IQ1 TQ...	256 columns: f16 d[16], 32 bytes unused, s8 s[16][16],
+ *			8 x pairs (TQ), 8 x (pairs, plane) (IQ1, IQ2) or 8 x
+ *			nibbles (IQ3): numbers of values, codebook.h
  *	IQ4_XS		256 columns: f16 d[16], 32 bytes unused, s8 sc[8][16],
  *			8 x nibbles
  *
@@ -26,6 +31,7 @@
  * pairs: 2 vectors; bits 2f.. of byte b of vector i: column 16i+4f+b.
  */
 #include "op.h"
+#include "codebook.h"
 
 struct pack {
 	u32 cols, bytes;	/* of a unit, of 16 rows */
@@ -37,7 +43,9 @@ static struct pack pack_of(u32 type)
 	case LX_TYPE_F32: return (struct pack){ 1, 64 };
 	case LX_TYPE_F16: case LX_TYPE_BF16: return (struct pack){ 1, 32 };
 	case LX_TYPE_Q4_0: case LX_TYPE_IQ4_NL: case LX_TYPE_MXFP4:
+	case LX_TYPE_Q1_0: case LX_TYPE_Q2_0:
 		return (struct pack){ 64, 64 + 2 * 256 };
+	case LX_TYPE_NVFP4: return (struct pack){ 64, 128 + 2 * 256 };
 	case LX_TYPE_Q5_0: return (struct pack){ 64, 64 + 2 * 320 };
 	case LX_TYPE_Q8_0: return (struct pack){ 64, 64 + 2 * 512 };
 	case LX_TYPE_Q4_1: return (struct pack){ 32, 64 + 256 };
@@ -49,6 +57,8 @@ static struct pack pack_of(u32 type)
 	case LX_TYPE_Q2_K: return (struct pack){ 256, 320 + 8 * 128 };
 	case LX_TYPE_IQ4_XS: return (struct pack){ 256, 192 + 8 * 256 };
 	}
+	if (lx_code_bits(type))
+		return (struct pack){ 256, 320 + 8 * 64 * lx_code_bits(type) };
 	return (struct pack){ 0, 0 };
 }
 
@@ -318,6 +328,97 @@ static void pack_iq4_xs(u8 *dst, u32 r, const u8 *s, u32 cols, u32 *bad)
 	}
 }
 
+/* Q1_0, Q2_0: blocks of 32 with the same scale, nibbles of q + 8 */
+static void pack_bits(u32 type, u8 *dst, u32 r, const u8 *s, u32 cols,
+		      u32 *bad)
+{
+	u32 block = lx_type_info(type)->block, bits = type == LX_TYPE_Q1_0 ? 1 : 2;
+	const u8 *q;
+	u8 v[32];
+
+	for (u32 b = 0; b < cols / 32; b++) {
+		u8 *u = dst + b / 2 * (64 + 2 * 256);
+		u32 at = b * 32 % block * bits;
+
+		if (!at && b)
+			s += 18;
+		q = s + 2 + at / 8;
+		for (u32 i = 0; i < 32; i++) {
+			u32 n = q[i * bits / 8] >> i * bits % 8 & (bits == 1 ? 1 : 3);
+
+			v[i] = (u8)(bits == 1 ? 7 + 2 * n : 7 + n);
+		}
+		put_scale(u + 32 * (b & 1) + 2 * r, s, bad);
+		put_nibbles_of(u + 64 + 256 * (b & 1), r, v, 0);
+	}
+}
+
+/* Half of a UE4M3 number as f16: E2M1 values are kept doubled (unpack.h). */
+static u16 half_of_e4m3(u8 e)
+{
+	u32 m = e & 7, x = e >> 3 & 15, n = m >> 2 ? 2 : m >> 1;
+
+	if (e == 0x7f || !(m | x))	/* a NaN counts as 0 */
+		return 0;
+	if (x)
+		return (u16)((x + 7) << 10 | m << 7);
+	/* subnormal: m 2^-9 */
+	return (u16)((n + 5) << 10 | (m << (3 - n) & 7) << 7);
+}
+
+/* 16 values a scale: low nibbles the first 8, high nibbles the others */
+static void pack_nvfp4(u8 *dst, u32 r, const u8 *s, u32 cols)
+{
+	for (u32 k = 0; k < cols / 64; k++, s += 36) {
+		u8 *u = dst + k * (128 + 2 * 256), v[32];
+
+		for (u32 i = 0; i < 4; i++) {
+			u16 d = half_of_e4m3(s[i]);
+
+			lx_memcpy(u + 32 * i + 2 * r, &d, 2);
+		}
+		for (u32 b = 0; b < 2; b++) {
+			for (u32 i = 0; i < 32; i++)
+				v[i] = s[4 + 16 * b + i / 16 * 8 + i % 8] >>
+				       (i & 8 ? 4 : 0) & 15;
+			put_nibbles_of(u + 128 + 256 * b, r, v, 0);
+		}
+	}
+}
+
+/* IQ1 to IQ3, TQ: the numbers of the values, in as few bits as they have */
+static void pack_codes(u32 type, u8 *dst, u32 r, const u8 *s, u32 cols,
+		       u32 *bad)
+{
+	u32 bits = lx_code_bits(type);
+	u8 number[128], v[32];
+	struct lx_codes c;
+
+	for (u32 i = 1u << bits; i--;)
+		number[lx_code_table(type)[i]] = (u8)i;
+	for (u32 k = 0; k < cols / 256; k++, s += lx_type_info(type)->bytes) {
+		u8 *u = dst + k * (320 + 8 * 64 * bits);
+
+		lx_code_block(type, s, &c);
+		put_scale(u + 2 * r, (const u8 *)&c.d, bad);
+		for (u32 i = 0; i < 16; i++)
+			u[64 + 16 * i + r] = (u8)c.s[i];
+		for (u32 j = 0; j < 8; j++) {
+			u8 *q = u + 320 + j * 64 * bits;
+
+			for (u32 i = 0; i < 32; i++)
+				v[i] = number[c.v[32 * j + i] + LX_CODE_ZERO];
+			if (bits == 4) {
+				put_nibbles_of(q, r, v, 0);
+				continue;
+			}
+			put_pairs_of(q, r, v, 0);
+			if (bits == 3)
+				put_plane_of(q + 128, r, v, 2);
+		}
+	}
+}
+
 static void pack_row(u32 type, u8 *dst, u32 r, const u8 *s, u32 cols, u32 *bad)
 {
 	switch (type) {
@@ -333,6 +434,15 @@ static void pack_row(u32 type, u8 *dst, u32 r, const u8 *s, u32 cols, u32 *bad)
 	case LX_TYPE_Q3_K: pack_q3_k(dst, r, s, cols, bad); break;
 	case LX_TYPE_Q2_K: pack_q2_k(dst, r, s, cols, bad); break;
 	case LX_TYPE_IQ4_XS: pack_iq4_xs(dst, r, s, cols, bad); break;
+	case LX_TYPE_Q1_0: case LX_TYPE_Q2_0:
+		pack_bits(type, dst, r, s, cols, bad);
+		break;
+	case LX_TYPE_NVFP4: pack_nvfp4(dst, r, s, cols); break;
+	case LX_TYPE_TQ1_0: case LX_TYPE_TQ2_0: case LX_TYPE_IQ1_S:
+	case LX_TYPE_IQ1_M: case LX_TYPE_IQ2_XXS: case LX_TYPE_IQ2_XS:
+	case LX_TYPE_IQ2_S: case LX_TYPE_IQ3_XXS: case LX_TYPE_IQ3_S:
+		pack_codes(type, dst, r, s, cols, bad);
+		break;
 	default: pack_simple(type, dst, r, s, cols, bad);
 	}
 }

@@ -15,11 +15,14 @@
  *	Q5_K	256	d, m, 12 B, 32 B high bits, 128 B
  *	Q6_K	256	128 B low, 64 B high bits, 16 s8 scales, d
  *	Q8_K	256	f32 d, 256 B, 16 s16 sums
- *	IQ*	256	codebook indices, signs and scales; see ggml-common.h
+ *	IQ*	256	codebook indices, signs and scales: codebook.c
  *	IQ4_NL	 32	d, 16 B of indices into 16 values
- *	TQ1_0	256	52 B of base-3 digits, 4 B of the same, d
- *	TQ2_0	256	64 B of 2-bit digits, d
+ *	TQ1_0	256	48 B of five base-3 digits, 4 B of four, d
+ *	TQ2_0	256	64 B of 2-bit digits, d			x = d (q - 1)
  *	MXFP4	 32	E8M0 scale byte, 16 B of E2M1
+ *	NVFP4	 64	4 UE4M3 scales, of 16 each, 4 x 8 B of E2M1
+ *	Q1_0	128	d, a bit each				x = d (2 q - 1)
+ *	Q2_0	 64	d, 16 B of 2-bit q			x = d (q - 1)
  */
 #include "lx/quant.h"
 
@@ -57,6 +60,9 @@ static const struct lx_type_info types[LX_TYPE_COUNT] = {
 	[LX_TYPE_TQ1_0] = { "TQ1_0", 256, 54 },
 	[LX_TYPE_TQ2_0] = { "TQ2_0", 256, 66 },
 	[LX_TYPE_MXFP4] = { "MXFP4", 32, 17 },
+	[LX_TYPE_NVFP4] = { "NVFP4", 64, 36 },
+	[LX_TYPE_Q1_0] = { "Q1_0", 128, 18 },
+	[LX_TYPE_Q2_0] = { "Q2_0", 64, 18 },
 };
 
 const struct lx_type_info *lx_type_info(u32 type)

@@ -6,7 +6,7 @@
 #ifndef LX_FP_DEQUANT_H
 #define LX_FP_DEQUANT_H
 
-#include "unpack.h"
+#include "codes.h"
 
 static inline u16 dq_u16(const u8 *p)
 {
@@ -169,6 +169,47 @@ static void dq_iq4_xs(const u8 *s, float *y)
 	}
 }
 
+/* Types of codebook.h: all products are exact. */
+static void dq_codebook(u32 type, const u8 *s, float *y)
+{
+	struct lx_codes c;
+	float d;
+
+	lx_code_block(type, s, &c);
+	d = dq_f16((const u8 *)&c.d) * code_factor(type);
+	for (u32 i = 0; i < 256; i++)
+		y[i] = d * (float)(c.s[i / 16] * c.v[i]);
+}
+
+/* Q1_0, Q2_0: one scale for the block */
+static void dq_bits(u32 type, const u8 *s, float *y)
+{
+	float d = dq_f16(s);
+
+	if (type == LX_TYPE_Q1_0) {
+		for (u32 i = 0; i < 128; i++)
+			y[i] = s[2 + i / 8] >> i % 8 & 1 ? d : -d;
+		return;
+	}
+	for (u32 i = 0; i < 64; i++)
+		y[i] = d * (float)((s[2 + i / 4] >> 2 * (i % 4) & 3) - 1);
+}
+
+static void dq_nvfp4(const u8 *s, float *y)
+{
+	for (u32 i = 0; i < 64; i++) {
+		u8 e = s[i / 16], q = s[4 + i / 16 * 8 + i % 8];
+		u32 m = e & 7, x = e >> 3 & 15;
+		float d = (float)(x ? 8 + m : m) *
+			  f32_of((117 + (x ? x : 1)) << 23);
+
+		if (e == 0x7f)	/* a NaN counts as 0 */
+			d = 0.0f;
+		y[i] = (float)(table_fp4[q >> (i & 8 ? 4 : 0) & 15] - 16) *
+		       (d * 0.5f);
+	}
+}
+
 /* @n values (a multiple of the type's block) that start at @s. */
 static void dequantize(u32 type, const u8 *s, u32 n, float *y)
 {
@@ -185,7 +226,15 @@ static void dequantize(u32 type, const u8 *s, u32 n, float *y)
 		case LX_TYPE_Q3_K: dq_q3_k(s, y + i); break;
 		case LX_TYPE_Q2_K: dq_q2_k(s, y + i); break;
 		case LX_TYPE_IQ4_XS: dq_iq4_xs(s, y + i); break;
-		default: dq_simple(type, s, y + i);
+		case LX_TYPE_Q1_0: case LX_TYPE_Q2_0:
+			dq_bits(type, s, y + i);
+			break;
+		case LX_TYPE_NVFP4: dq_nvfp4(s, y + i); break;
+		default:
+			if (lx_code_bits(type))
+				dq_codebook(type, s, y + i);
+			else
+				dq_simple(type, s, y + i);
 		}
 	}
 }

@@ -334,6 +334,8 @@ INL void mm_float(const struct mm *m, u32 t, u32 what)
 	}
 }
 
+#include "codes.h"
+
 /* The group sizes a kernel is compiled for */
 #ifndef FIXED_T
 #define BY_T(t, call) do { \
@@ -365,6 +367,7 @@ static void mm_strip(u32 type, const struct mm *m, u32 t)
 	case LX_TYPE_F32: BY_T(t, mm_float(m, T, W_F32)); break;
 	case LX_TYPE_F16: BY_T(t, mm_float(m, T, W_F16)); break;
 	case LX_TYPE_BF16: BY_T(t, mm_float(m, T, W_BF16)); break;
+	case LX_TYPE_Q1_0: case LX_TYPE_Q2_0:
 	case LX_TYPE_Q4_0: BY_T(t, mm_simple(m, T, W_Q4_0)); break;
 	case LX_TYPE_Q5_0: BY_T(t, mm_simple(m, T, W_Q5_0)); break;
 	case LX_TYPE_Q8_0: BY_T(t, mm_simple(m, T, W_Q8_0)); break;
@@ -378,6 +381,17 @@ static void mm_strip(u32 type, const struct mm *m, u32 t)
 	case LX_TYPE_Q3_K: BY_T(t, mm_k36(m, T, false)); break;
 	case LX_TYPE_Q2_K: BY_T(t, mm_q2_k(m, T)); break;
 	case LX_TYPE_IQ4_XS: BY_T(t, mm_iq4_xs(m, T)); break;
+	case LX_TYPE_NVFP4: BY_T(t, mm_nvfp4(m, T)); break;
+	case LX_TYPE_TQ1_0: case LX_TYPE_TQ2_0:
+		BY_T(t, mm_codebook(m, T, 2, type));
+		break;
+	case LX_TYPE_IQ3_XXS: case LX_TYPE_IQ3_S:
+		BY_T(t, mm_codebook(m, T, 4, type));
+		break;
+	case LX_TYPE_IQ1_S: case LX_TYPE_IQ1_M: case LX_TYPE_IQ2_XXS:
+	case LX_TYPE_IQ2_XS: case LX_TYPE_IQ2_S:
+		BY_T(t, mm_codebook(m, T, 3, type));
+		break;
 	}
 }
 

@@ -40,6 +40,35 @@ static inline u32 row_2bit(const u8 *p, u32 lane, u32 c)
 	return p[64 * (j / 4) + 4 * lane + c % 4] >> 2 * (j & 3) & 3;
 }
 
+/* The same of a type of codebook.h */
+static void row_code_block(u32 type, const u8 *s, u32 lane, u32 b, float *y)
+{
+	u32 bits = lx_code_bits(type);
+	const u8 *p = s + b / 8 * (320 + 8 * 64 * bits);
+	const u8 *q = p + 320 + b % 8 * 64 * bits;
+	const u8 *sc = p + 64 + b % 8 * 32 + lane;
+	float d = row_f16(p, lane) * code_factor(type);
+
+	for (u32 c = 0; c < 32; c++) {
+		u32 n = bits == 4 ? row_q4(q, lane, c) : row_2bit(q, lane, c);
+
+		if (bits == 3)
+			n |= row_bit(q + 128, lane, c) << 2;
+		y[c] = d * (float)(s8)sc[c / 16 * 16] *
+		       (float)(lx_code_table(type)[n] - LX_CODE_ZERO);
+	}
+}
+
+static void row_nvfp4(const u8 *s, u32 lane, u32 b, float *y)
+{
+	const u8 *p = s + b / 2 * (128 + 2 * 256);
+
+	for (u32 c = 0; c < 32; c++)
+		y[c] = row_f16(p, 32 * (b & 1) + c / 16 * 16 + lane) *
+		       (float)(table_fp4[row_q4(p + 128 + 256 * (b & 1), lane,
+						c)] - 16);
+}
+
 /* 32 columns, block @b of a lane */
 static void row_block(u32 type, const u8 *s, u32 lane, u32 b, float *y)
 {
@@ -49,6 +78,7 @@ static void row_block(u32 type, const u8 *s, u32 lane, u32 b, float *y)
 
 	switch (type) {
 	case LX_TYPE_Q4_0: case LX_TYPE_IQ4_NL: case LX_TYPE_MXFP4:
+	case LX_TYPE_Q1_0: case LX_TYPE_Q2_0:
 	case LX_TYPE_Q5_0: case LX_TYPE_Q8_0:
 		bytes = type == LX_TYPE_Q8_0 ? 512 :
 			type == LX_TYPE_Q5_0 ? 320 : 256;
@@ -64,7 +94,8 @@ static void row_block(u32 type, const u8 *s, u32 lane, u32 b, float *y)
 			else if (type == LX_TYPE_Q5_0)
 				v = (s32)(row_q4(q, lane, c) |
 					  row_bit(q + 256, lane, c) << 4) - 16;
-			else if (type == LX_TYPE_Q4_0)
+			else if (type == LX_TYPE_Q4_0 ||
+				 type == LX_TYPE_Q1_0 || type == LX_TYPE_Q2_0)
 				v = (s32)row_q4(q, lane, c) - 8;
 			else if (type == LX_TYPE_IQ4_NL)
 				v = table_iq4[row_q4(q, lane, c)] - 128;
@@ -138,6 +169,8 @@ static void row_block(u32 type, const u8 *s, u32 lane, u32 b, float *y)
 			y[c] = d * (float)(table_iq4[row_q4(p + 192 +
 					b % 8 * 256, lane, c)] - 128);
 		break;
+	case LX_TYPE_NVFP4: row_nvfp4(s, lane, b, y); break;
+	default: row_code_block(type, s, lane, b, y);
 	}
 }
 

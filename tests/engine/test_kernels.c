@@ -20,7 +20,10 @@ static const u32 types[] = {
 	LX_TYPE_F32, LX_TYPE_F16, LX_TYPE_BF16, LX_TYPE_Q4_0, LX_TYPE_Q4_1,
 	LX_TYPE_Q5_0, LX_TYPE_Q5_1, LX_TYPE_Q8_0, LX_TYPE_Q2_K, LX_TYPE_Q3_K,
 	LX_TYPE_Q4_K, LX_TYPE_Q5_K, LX_TYPE_Q6_K, LX_TYPE_IQ4_NL,
-	LX_TYPE_IQ4_XS, LX_TYPE_MXFP4,
+	LX_TYPE_IQ4_XS, LX_TYPE_MXFP4, LX_TYPE_IQ1_S, LX_TYPE_IQ1_M,
+	LX_TYPE_IQ2_XXS, LX_TYPE_IQ2_XS, LX_TYPE_IQ2_S, LX_TYPE_IQ3_XXS,
+	LX_TYPE_IQ3_S, LX_TYPE_TQ1_0, LX_TYPE_TQ2_0, LX_TYPE_NVFP4,
+	LX_TYPE_Q1_0, LX_TYPE_Q2_0,
 };
 
 static unsigned long long seed = 1;
@@ -90,6 +93,31 @@ static int q3_scale(const u8 *s, u32 j)
 	return (lo | (s[8 + j % 4] >> 2 * (j / 4) & 3) << 4) - 32;
 }
 
+/* By the engine's reading of blocks, which test_quant.c checks. */
+static float value_read(u32 type, const u8 *b, u32 i)
+{
+	static u8 scratch[LX_QUANT_SCRATCH] __attribute__((aligned(64)));
+	static const u8 *last;
+	static float y[256];
+	u32 bad[2] = { 0, 0 };
+
+	if (b != last) {
+		struct lx_op op = { .tile = lx_ops_find("generic")->convert };
+
+		op.convert.src = b;
+		op.convert.dst = (u8 *)y;
+		op.convert.from = type;
+		op.convert.to = LX_TYPE_F32;
+		op.convert.cols = lx_type_info(type)->block;
+		op.convert.cols_group = LX_QUANT_COLS;
+		op.convert.groups = 1;
+		op.convert.bad = bad;
+		op.tile(&op, 0, scratch);
+		last = b;
+	}
+	return y[i];
+}
+
 /* Element @i of a block. */
 static float value(u32 type, const u8 *b, u32 i)
 {
@@ -152,7 +180,7 @@ static float value(u32 type, const u8 *b, u32 i)
 		return half(b) * (float)(sc - 32) *
 		       (float)iq4[nibble(b + 8 + 16 * j, l)];
 	}
-	return 0.0f;
+	return value_read(type, b, i);
 }
 
 /* A block of random contents with scales that keep numbers near one. */
@@ -168,6 +196,15 @@ static void random_block(u32 type, u8 *b, u32 bytes)
 	case LX_TYPE_F16: memcpy(b, &h, 2); break;
 	case LX_TYPE_BF16: memcpy(b, (u8 *)&f + 2, 2); break;
 	case LX_TYPE_MXFP4: b[0] = (u8)(122 + rnd() % 6); break;
+	case LX_TYPE_NVFP4:
+		for (u32 i = 0; i < 4; i++)
+			b[i] = (u8)(rnd() % 60);
+		break;
+	case LX_TYPE_IQ1_M:	/* f16 from the upper nibbles of four u16 */
+		b[55] = (u8)((b[55] & 15) | 0x20);
+		break;
+	case LX_TYPE_TQ1_0: put_half(b + 52, 0.01f); break;
+	case LX_TYPE_TQ2_0: put_half(b + 64, 0.01f); break;
 	case LX_TYPE_Q6_K: put_half(b + 208, 0.001f); break;
 	case LX_TYPE_Q3_K: put_half(b + 108, 0.01f); break;
 	case LX_TYPE_Q2_K:

@@ -221,8 +221,92 @@ static void test_bad_values(void)
 	}
 }
 
+/*
+ * FNV-1a of the values of random blocks as llama.cpp 0.7.0 reads them (its
+ * types' to_float), -0 as 0, and how many blocks of 4096 have values that are
+ * not finite and are left out.
+ */
+static const struct {
+	u32 type;
+	u64 hash;
+	u32 skipped;
+} values[] = {
+	{ LX_TYPE_F32, 0xb43cd69d9c05afe7ull, 21 },
+	{ LX_TYPE_F16, 0x8a62f2d82b47a2efull, 144 },
+	{ LX_TYPE_BF16, 0x26e4fa807cad3368ull, 14 },
+	{ LX_TYPE_Q4_0, 0xc564805b3ae11ee1ull, 119 },
+	{ LX_TYPE_Q4_1, 0x63dbbb34a29affb4ull, 236 },
+	{ LX_TYPE_Q5_0, 0xb70bb73f436ca9f2ull, 126 },
+	{ LX_TYPE_Q5_1, 0x56ae7b9163601b6dull, 259 },
+	{ LX_TYPE_Q8_0, 0x019bf260aab2ecbfull, 119 },
+	{ LX_TYPE_Q2_K, 0xb540468be55284bfull, 239 },
+	{ LX_TYPE_Q3_K, 0x40eeac9d8d8b9cfbull, 138 },
+	{ LX_TYPE_Q4_K, 0xbc7834ccd43c3785ull, 248 },
+	{ LX_TYPE_Q5_K, 0x777c0f9280d389f6ull, 250 },
+	{ LX_TYPE_Q6_K, 0x36fef24e9efce3c2ull, 120 },
+	{ LX_TYPE_IQ4_NL, 0x14938ac97d0deaa0ull, 131 },
+	{ LX_TYPE_IQ4_XS, 0x853f48e7a1c4a76bull, 145 },
+	{ LX_TYPE_MXFP4, 0x96b5a7d0c3060c32ull, 35 },
+	{ LX_TYPE_IQ2_XXS, 0x1c2b777d1eea27e0ull, 125 },
+	{ LX_TYPE_IQ2_XS, 0xb6c3e28ae99e754eull, 130 },
+	{ LX_TYPE_IQ2_S, 0xecd2f818280dec22ull, 130 },
+	{ LX_TYPE_IQ3_XXS, 0xb435ba053175ca04ull, 122 },
+	{ LX_TYPE_IQ3_S, 0x7c57991f36291cfdull, 116 },
+	{ LX_TYPE_IQ1_S, 0xc8074ce9fa78f766ull, 136 },
+	{ LX_TYPE_IQ1_M, 0xe4e637bcefc74d84ull, 128 },
+	{ LX_TYPE_TQ1_0, 0x63ab0da4aa180c73ull, 105 },
+	{ LX_TYPE_TQ2_0, 0x74884caca1ea098full, 120 },
+	{ LX_TYPE_NVFP4, 0x721eecbbd3ec15f5ull, 0 },
+	{ LX_TYPE_Q1_0, 0x8a7c3fb33b741da5ull, 125 },
+	{ LX_TYPE_Q2_0, 0x5a0a10b5b82791a5ull, 119 },
+};
+
+#define BLOCKS 4096
+
+static u64 hash_floats(u64 h, const float *x, u32 n)
+{
+	for (u32 i = 0; i < n; i++) {
+		u32 u;
+
+		memcpy(&u, x + i, 4);
+		if (u == 0x80000000)
+			u = 0;
+		for (u32 k = 0; k < 4; k++)
+			h = (h ^ (u >> 8 * k & 255)) * 0x100000001b3ull;
+	}
+	return h;
+}
+
+static void test_values(void)
+{
+	for (u32 i = 0; i < LX_ARRAY_SIZE(values); i++) {
+		const struct lx_type_info *ti = lx_type_info(values[i].type);
+		uint64_t s = 0x2545f4914f6cdd1dull + values[i].type;
+		u64 h = 0xcbf29ce484222325ull;
+		u32 skipped = 0;
+		u8 block[512];
+		float y[256];
+
+		for (u32 b = 0; b < BLOCKS; b++) {
+			u32 bad[2];
+
+			for (u32 k = 0; k < ti->bytes; k++)
+				block[k] = (u8)quant_random(&s);
+			convert(lx_ops_find(NULL), values[i].type, LX_TYPE_F32,
+				block, y, 1, ti->block, bad);
+			skipped += bad[0];
+			if (!bad[0])
+				h = hash_floats(h, y, ti->block);
+		}
+		if (!CHECK(h == values[i].hash && skipped == values[i].skipped))
+			printf("%s: %016llx, %u skipped\n", ti->name, h,
+			       skipped);
+	}
+}
+
 int main(void)
 {
+	test_values();
 	test_errors();
 	test_odd_rows();
 	test_neighbours();
