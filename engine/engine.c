@@ -168,7 +168,7 @@ static int set_params(struct lx_engine *e, const struct lx_engine_params *p,
 		return lx_fail(err, -LX_EINVAL, "%u sessions are too many",
 			       e->n_planned);
 	e->kv_type = p ? p->kv_type : LX_KV_F16;
-	if (e->kv_type != LX_KV_F16 && e->kv_type != LX_KV_F32)
+	if (e->kv_type >= LX_KV_TYPES)
 		return lx_fail(err, -LX_EINVAL, "KV type %u is not known",
 			       e->kv_type);
 	lx_kv_shape(e);

@@ -2,15 +2,29 @@
 /*
  * KV pages: LX_PAGE positions of every layer. A session takes them as it
  * grows, before a step; freed ones are kept up to the plan and zeroed before
- * they change hands. Layout of a head in a page: fp/attention.h.
+ * they change hands. Layout of a head in a page: fp/kv.h.
  */
 #include "session.h"
+
+/* K or V of one head, @n channels, in a page. */
+static u64 page_bytes(u32 kv_type, u64 n)
+{
+	u64 blocks = LX_PAGE * lx_div_up(n, 32);
+
+	switch (kv_type) {
+	case LX_KV_Q8_0:
+		return blocks * (2 + 32);
+	case LX_KV_Q4_0:
+		return blocks * (2 + 16);
+	default:
+		return LX_PAGE * n * (kv_type == LX_KV_F32 ? 4 : 2);
+	}
+}
 
 void lx_kv_shape(struct lx_engine *e)
 {
 	const struct lx_hparams *hp = &e->model->hp;
 	struct lx_attn_shape *s = &e->shape;
-	u64 size = e->kv_type == LX_KV_F32 ? 4 : 2;
 
 	s->n_head = hp->n_head;
 	s->n_head_kv = hp->n_head_kv;
@@ -18,11 +32,12 @@ void lx_kv_shape(struct lx_engine *e)
 	s->hd = hp->hd;
 	s->hdv_real = hp->hdv;
 	s->hdv = lx_align_up(hp->hdv, LX_STRIP);
-	s->kv_f32 = e->kv_type == LX_KV_F32;
+	s->kv_type = e->kv_type;
 	s->scale_bits = e->model->score_bits;
 	s->cap_bits = hp->cap;
-	s->v_offset = lx_align_up(LX_PAGE * s->hd * size, 64ull);
-	s->head_bytes = s->v_offset + LX_PAGE * s->hdv * size;
+	s->v_offset = lx_align_up(page_bytes(e->kv_type, s->hd), 64ull);
+	s->head_bytes = s->v_offset +
+			lx_align_up(page_bytes(e->kv_type, s->hdv), 64ull);
 	s->layer_bytes = s->head_bytes * s->n_head_kv;
 	e->page_bytes = lx_align_up(s->layer_bytes * hp->n_layer, 4096ull);
 }

@@ -76,7 +76,7 @@ struct lx_attn_shape {
 	u32 hd;			/* head size, q and k */
 	u32 hdv;		/* head size of v, padded to 16 */
 	u32 hdv_real;
-	u32 kv_f32;		/* KV type */
+	u32 kv_type;		/* enum lx_kv_type */
 	u64 layer_bytes;	/* of one layer in a page */
 	u64 head_bytes;		/* of one kv head in a layer */
 	u64 v_offset;		/* of V within a head */

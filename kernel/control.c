@@ -42,7 +42,7 @@ static int do_load(void *arg)
 	if (strnlen(in->as_type, LLAMUX_TYPE_MAX) == LLAMUX_TYPE_MAX)
 		return -EINVAL;
 	if (!in->n_fds || in->n_fds > LLAMUX_MAX_FILES || in->reserved ||
-	    in->flags & ~LLAMUX_LOAD_DEFAULT || in->kv_type > LLAMUX_KV_F32)
+	    in->flags & ~LLAMUX_LOAD_DEFAULT || in->kv_type > LLAMUX_KV_Q4_0)
 		return -EINVAL;
 	error = kzalloc(sizeof(*error), GFP_KERNEL);
 	if (!error)

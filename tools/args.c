@@ -58,17 +58,23 @@ bool parse_millionths(const char *what, const char *s, uint32_t *v)
 	return true;
 }
 
+/* By LLAMUX_KV_* */
+static const char *const kv_names[] = { "f16", "f32", "q8_0", "q4_0" };
+
 bool parse_kv(const char *s, uint32_t *v)
 {
-	if (!strcmp(s, "f16")) {
-		*v = LLAMUX_KV_F16;
-	} else if (!strcmp(s, "f32")) {
-		*v = LLAMUX_KV_F32;
-	} else {
-		usage_error("--kv: '%s' is neither f16 nor f32", s);
-		return false;
+	for (uint32_t i = 0; i < sizeof(kv_names) / sizeof(*kv_names); i++) {
+		*v = i;
+		if (!strcmp(s, kv_names[i]))
+			return true;
 	}
-	return true;
+	usage_error("--kv: '%s' is none of f16, f32, q8_0 and q4_0", s);
+	return false;
+}
+
+const char *kv_name(uint32_t kv_type)
+{
+	return kv_names[kv_type];
 }
 
 int check_type(const char *name)

@@ -183,7 +183,7 @@ static void print_json(const struct bench *b, const struct local *l,
 	json_u64(&j, "file_bytes", m->file_bytes);
 	json_str(&j, "simd", m->simd);
 	json_u64(&j, "threads", l->host->n_workers);
-	json_str(&j, "kv", b->kv_type == LX_KV_F32 ? "f32" : "f16");
+	json_str(&j, "kv", kv_name(b->kv_type));
 	json_u64(&j, "n_prefill", b->n_prefill);
 	json_u64(&j, "n_decode", b->n_decode);
 	json_u64(&j, "depth", b->depth);
@@ -297,6 +297,6 @@ const struct command command_bench = {
 	"  -b, --batch N       tokens prefilled at a time\n"
 	"  -r, --repeats N     median of N runs (3)\n"
 	"  --tokens-out FILE   write the token ids, for llamux logits\n"
-	"  --kv f16|f32        type of the KV cache\n",
+	"  --kv TYPE           of the KV cache: f16, f32, q8_0 or q4_0\n",
 	.main = main_bench,
 };

@@ -153,6 +153,6 @@ const struct command command_plan = {
 	.options =
 	"  --ctx N             tokens of context\n"
 	"  --sessions N        full contexts at the same time\n"
-	"  --kv f16|f32        type of the KV cache\n",
+	"  --kv TYPE           of the KV cache: f16, f32, q8_0 or q4_0\n",
 	.main = main_plan,
 };

@@ -73,10 +73,11 @@ bool parse_u32(const char *what, const char *s, uint32_t min, uint32_t max,
 bool parse_u64(const char *what, const char *s, uint64_t *v);
 /* A real number, in millionths. */
 bool parse_millionths(const char *what, const char *s, uint32_t *v);
-/* "f16" or "f32". */
+/* "f16", "f32", "q8_0" or "q4_0". */
 bool parse_kv(const char *s, uint32_t *v);
 /* EXIT_OK if there is a type @name to quantize to; complains, with a list. */
 int check_type(const char *name);
+const char *kv_name(uint32_t kv_type);	/* of one that was parsed */
 
 /* All of a stream, NUL added; NULL when it cannot be read. */
 char *read_all(FILE *f, size_t *n);

@@ -5,39 +5,40 @@
  * passes run without horizontal sums. A tile loads each K and V block of one
  * chunk once for all query heads of its group; within the chunk the softmax
  * has two passes; chunks are merged in ascending order as (m, l, o)
- * (Milakov and Gimelshein, 2018). A head in a page:
- *
- *	K [LX_PAGE / 16][hd][16 positions]	V [LX_PAGE][hdv]
- *
- * A partial result is hdv floats of o, then m and l, padded to 16.
+ * (Milakov and Gimelshein, 2018). Layout of the cache: kv.h. A partial result
+ * is hdv floats of o, then m and l, padded to 16.
  */
 #ifndef LX_FP_ATTENTION_H
 #define LX_FP_ATTENTION_H
 
 #define ATTN_ROWS 8	/* query rows computed together */
 
-INL vf kv_load(const u8 *p, size_t i, bool f32)
-{
-	return f32 ? vf_load((const float *)p + i) :
-		     vf_load_f16((const u16 *)p + i);
-}
-
 /* Scores of @n rows with 16 positions: out[r * LX_CHUNK + lane] */
 INL void attn_scores(const float *const *q, u32 n, const u8 *k, u32 hd,
-		     float scale, float *out, bool f32)
+		     float scale, float *out, u32 kv)
 {
+	const u32 step = kv_quantized(kv) ? KV_BLOCK : hd;
+
 	for (u32 h = 0; h < LX_STRIP; h += VL) {
-		vf acc[ATTN_ROWS];
+		vf acc[ATTN_ROWS], d = vf_zero();
+		const u8 *p = k;
 
 		UNROLL
 		for (u32 r = 0; r < n; r++)
 			acc[r] = vf_zero();
-		for (u32 d = 0; d < hd; d++) {
-			vf kv = kv_load(k, LX_STRIP * d + h, f32);
+		for (u32 b = 0; b < hd; b += step, p += k_block_bytes(kv)) {
+			u32 end = lx_min(step, hd - b);
 
-			UNROLL
-			for (u32 r = 0; r < n; r++)
-				acc[r] = vf_fma(vf_set1(q[r][d]), kv, acc[r]);
+			if (kv_quantized(kv))
+				d = vf_load_f16((const u16 *)p + h);
+			for (u32 c = 0; c < end; c++) {
+				vf x = k_load(p, c, h, d, kv);
+
+				UNROLL
+				for (u32 r = 0; r < n; r++)
+					acc[r] = vf_fma(vf_set1(q[r][b + c]),
+							x, acc[r]);
+			}
 		}
 		UNROLL
 		for (u32 r = 0; r < n; r++)
@@ -48,16 +49,20 @@ INL void attn_scores(const float *const *q, u32 n, const u8 *k, u32 hd,
 
 /* o[r] += sum over positions of p[r][pos] * V[pos], one page */
 INL void attn_values(const float *p, u32 n, const u8 *v, u32 hdv, u32 n_pos,
-		     float *const *o, bool f32)
+		     float *const *o, u32 kv)
 {
+	float d[LX_PAGE];
+
 	for (u32 c = 0; c < hdv; c += VL) {
 		vf acc[ATTN_ROWS];
 
+		if (kv_quantized(kv) && c % KV_BLOCK == 0)
+			v_scales(v, c / KV_BLOCK, hdv, d, kv);
 		UNROLL
 		for (u32 r = 0; r < n; r++)
 			acc[r] = vf_load(o[r] + c);
 		for (u32 i = 0; i < n_pos; i++) {
-			vf x = kv_load(v, (size_t)i * hdv + c, f32);
+			vf x = v_load(v, i, c, hdv, d, kv);
 
 			UNROLL
 			for (u32 r = 0; r < n; r++)
@@ -112,16 +117,19 @@ struct attn_rows {
 /* The rows of one chunk that have something to see there. */
 INL void attn_chunk(const struct lx_attn_shape *s, void *const *pages,
 		    u32 layer, u32 head, u32 pos0, struct attn_rows *a, u32 n,
-		    float *score, bool f32)
+		    float *score, u32 kv)
 {
 	float scale = f32_of(s->scale_bits);
+	u32 size = kv == LX_KV_F32 ? 4 : 2;
+	u32 bytes = kv_quantized(kv) ?
+		    lx_div_up(s->hd, KV_BLOCK) * k_block_bytes(kv) :
+		    s->hd * LX_STRIP * size;
 
 	for (u32 i = 0; i < a->max; i += LX_STRIP) {
 		const u8 *k = kv_head(s, pages, layer, pos0 + i, head);
-		u32 bytes = s->hd * LX_STRIP * (f32 ? 4 : 2);
 
 		attn_scores(a->q, n, k + i % LX_PAGE / LX_STRIP * bytes, s->hd,
-			    scale, score + i, f32);
+			    scale, score + i, kv);
 	}
 	for (u32 r = 0; r < n; r++) {
 		float m, l;
@@ -141,23 +149,45 @@ INL void attn_chunk(const struct lx_attn_shape *s, void *const *pages,
 			      s->v_offset;
 
 		attn_values(score + i, n, v, s->hdv,
-			    lx_min(a->max - i, (u32)LX_PAGE), a->o, f32);
+			    lx_min(a->max - i, (u32)LX_PAGE), a->o, kv);
 	}
 }
 
 INL void attn_by_rows(const struct lx_attn_shape *s, void *const *pages,
 		      u32 layer, u32 head, u32 pos0, struct attn_rows *a,
-		      float *score, bool f32)
+		      float *score, u32 kv)
 {
 	switch (a->n) {
 	case 1:
-		attn_chunk(s, pages, layer, head, pos0, a, 1, score, f32);
+		attn_chunk(s, pages, layer, head, pos0, a, 1, score, kv);
 		break;
 	case 4:
-		attn_chunk(s, pages, layer, head, pos0, a, 4, score, f32);
+		attn_chunk(s, pages, layer, head, pos0, a, 4, score, kv);
 		break;
 	case 8:
-		attn_chunk(s, pages, layer, head, pos0, a, 8, score, f32);
+		attn_chunk(s, pages, layer, head, pos0, a, 8, score, kv);
+		break;
+	}
+}
+
+static void attn_by_type(const struct lx_attn_shape *s, void *const *pages,
+			 u32 layer, u32 head, u32 pos0, struct attn_rows *a,
+			 float *score)
+{
+	switch (s->kv_type) {
+	case LX_KV_F16:
+		attn_by_rows(s, pages, layer, head, pos0, a, score, LX_KV_F16);
+		break;
+	case LX_KV_F32:
+		attn_by_rows(s, pages, layer, head, pos0, a, score, LX_KV_F32);
+		break;
+	case LX_KV_Q8_0:
+		attn_by_rows(s, pages, layer, head, pos0, a, score,
+			     LX_KV_Q8_0);
+		break;
+	case LX_KV_Q4_0:
+		attn_by_rows(s, pages, layer, head, pos0, a, score,
+			     LX_KV_Q4_0);
 		break;
 	}
 }
@@ -178,12 +208,7 @@ static void attn_flush(const struct lx_op *op, const struct lx_attn_item *it,
 		a->lo[r] = a->lo[0];
 		a->hi[r] = a->hi[0];
 	}
-	if (s->kv_f32)
-		attn_by_rows(s, it->pages, op->attn.layer, head, pos0, a,
-			     score, true);
-	else
-		attn_by_rows(s, it->pages, op->attn.layer, head, pos0, a,
-			     score, false);
+	attn_by_type(s, it->pages, op->attn.layer, head, pos0, a, score);
 	a->n = 0;
 	a->max = 0;
 }

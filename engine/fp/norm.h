@@ -8,6 +8,7 @@
 #define LX_FP_NORM_H
 
 #include "act.h"
+#include "kv.h"
 
 static const struct lx_run *run_of(const struct lx_run *runs, u32 n, u32 slot)
 {
@@ -140,52 +141,6 @@ static void head_norm(float *x, const float *w, u32 hd, float eps)
 		x[i] = x[i] * s * w[i];
 }
 
-/* Where a position's K and V of one head lie: fp/attention.h */
-static inline u8 *kv_head(const struct lx_attn_shape *s, void *const *pages,
-			  u32 layer, u32 pos, u32 head)
-{
-	return (u8 *)pages[pos / LX_PAGE] + layer * s->layer_bytes +
-	       head * s->head_bytes;
-}
-
-static void store_k(u8 *p, const float *k, u32 hd, u32 pos, bool f32)
-{
-	u32 at = (pos % LX_PAGE) / LX_STRIP * hd * LX_STRIP + pos % LX_STRIP;
-	u16 half[VL];
-	float tmp[VL];
-
-	if (f32) {
-		for (u32 i = 0; i < hd; i++)
-			((float *)p)[at + LX_STRIP * i] = k[i];
-		return;
-	}
-	for (u32 i = 0; i < hd; i += VL) {
-		u32 n = lx_min((u32)VL, hd - i);
-
-		for (u32 j = 0; j < VL; j++)
-			tmp[j] = j < n ? k[i + j] : 0.0f;
-		vf_store_f16(half, vf_load(tmp));
-		for (u32 j = 0; j < n; j++)
-			((u16 *)p)[at + LX_STRIP * (i + j)] = half[j];
-	}
-}
-
-static void store_v(u8 *p, const float *v, const struct lx_attn_shape *s,
-		    u32 pos)
-{
-	u32 at = pos % LX_PAGE * s->hdv;
-	float tmp[VL];
-
-	for (u32 i = 0; i < s->hdv; i += VL) {
-		for (u32 j = 0; j < VL; j++)
-			tmp[j] = i + j < s->hdv_real ? v[i + j] : 0.0f;
-		if (s->kv_f32)
-			vf_store((float *)p + at + i, vf_load(tmp));
-		else
-			vf_store_f16((u16 *)p + at + i, vf_load(tmp));
-	}
-}
-
 static void tile_rope(const struct lx_op *op, u32 slot, void *scratch)
 {
 	const struct lx_attn_shape *s = op->rope.shape;
@@ -206,7 +161,7 @@ static void tile_rope(const struct lx_op *op, u32 slot, void *scratch)
 
 		head_norm(k + h * s->hd, op->rope.norm_k, s->hd, eps);
 		rope_head(k + h * s->hd, cs, half);
-		store_k(p, k + h * s->hd, s->hd, pos, s->kv_f32);
+		store_k(p, k + h * s->hd, s->hd, pos, s->kv_type);
 		store_v(p + s->v_offset, v + h * s->hdv_real, s, pos);
 	}
 	(void)scratch;

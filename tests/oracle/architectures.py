@@ -9,6 +9,7 @@ and for the mistakes that are easily made the distance they would have shown.
 """
 # TIMEOUT: 300
 import array
+import json
 import math
 import os
 import subprocess
@@ -61,11 +62,11 @@ def read_truth():
     return out
 
 
-def logits(model, simd, tokens, *more):
+def logits(model, simd, tokens, *more, kv="f32"):
     """All rows, or what the command said."""
     with tempfile.NamedTemporaryFile() as out:
         r = subprocess.run([LLAMUX, "--user", "-m", model, "--simd", simd, "logits", "--tokens",
-                            "-", "--all", "--kv", "f32", "-o", out.name, *more],
+                            "-", "--all", "--kv", kv, "-o", out.name, *more],
                            input=" ".join(map(str, tokens)).encode(), check=False,
                            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
         if r.returncode:
@@ -83,6 +84,25 @@ def kept(x, row, n):
     return x[row * archs.VOCAB:(row + 1) * archs.VOCAB:archs.VOCAB // n]
 
 
+def compare(x, t):
+    """NMSE over the values that are kept."""
+    ours, truth = [], []
+    for row, v in t["row"].items():
+        ours += kept(x, row, len(v))
+        truth += v
+    return nmse(ours, truth)
+
+
+def same(what, x):
+    """From every implementation."""
+    if what in first:
+        check(x == first[what], what + ": the same bytes as " + SIMD[0])
+    first.setdefault(what, x)
+
+
+first = {}
+
+
 def case(name, model, simd, t):
     c = archs.CASES[name]
     prompt, what = archs.prompt(c), name + " " + simd
@@ -90,13 +110,10 @@ def case(name, model, simd, t):
     if x is None:
         check(False, what + ": " + err)
         return
-    ours, truth = [], []
-    for row, v in t["row"].items():
-        ours += kept(x, row, len(v))
-        truth += v
+    same(name, x)
     # Quantized activations: as far as the reference is, which has them, too.
     bound = 2 * t["reference"] if c.get("mxfp4") else BOUND
-    e = nmse(ours, truth)
+    e = compare(x, t)
     check(e <= bound, "%s: nmse %.2e (bound %.2e, reference %s)"
           % (what, e, bound, t["reference"] or "none"))
     for more in (("--batch", "1"), ("--batch", "13", "-t", "2")):
@@ -125,6 +142,40 @@ def greedy(what, model, simd, prompt, t):
         if got != w and margin > MARGIN:
             bad.append(i)
     check(not bad, "%s: greedy continuation%s" % (what, " wrong at %s" % bad if bad else ""))
+
+
+# KV cache types: model, type, NMSE of llama.cpp with it over all positions.
+KV = (("qwen3", "f16", 1.79e-7), ("qwen3", "q8_0", 9.75e-5), ("qwen3", "q4_0", 1.64e-2),
+      ("gemma2", "f16", 6.18e-8), ("gemma2", "q8_0", 2.30e-5), ("gemma2", "q4_0", 3.34e-3),
+      ("gpt-oss", "q8_0", None), ("llama-values", "q4_0", None), ("llama-heads", "q8_0", None))
+
+
+def kv_types(work, simd, truth):
+    for name, kv, ref in KV:
+        model, prompt = os.path.join(work, name + ".gguf"), archs.prompt(archs.CASES[name])
+        what = "%s %s KV %s" % (name, simd, kv)
+        x, err = logits(model, simd, prompt, kv=kv)
+        if x is None:
+            check(False, what + ": " + err)
+            continue
+        same(name + " KV " + kv, x)
+        e = compare(x, truth[name])
+        if ref:     # over few positions: some slack
+            check(ref / 20 < e < 1.5 * ref, "%s: nmse %.2e (reference %.2e)" % (what, e, ref))
+        y, err = logits(model, simd, prompt, "--batch", "7", "-t", "2", kv=kv)
+        check(x == y, "%s in pieces: same bytes %s" % (what, err))
+
+
+def plans(work):
+    """Bytes of a position: halves of two, and blocks of 34 and 18 bytes."""
+    def per_token(kv):
+        r = subprocess.run([LLAMUX, "plan", "--json", "--kv", kv,
+                            os.path.join(work, "qwen3.gguf")], stdout=subprocess.PIPE, check=True)
+        return json.loads(r.stdout)["kv_per_token"]
+    f16 = per_token("f16")
+    for kv, of64 in (("f32", 128), ("q8_0", 34), ("q4_0", 18)):
+        more = per_token(kv) - f16 * of64 // 64     # pages are whole: up to 64 a position
+        check(0 <= more < 64, "plan: KV %s takes %d of 64, and %d bytes" % (kv, of64, more))
 
 
 # Pairs of models that are the same, written in two ways.
@@ -166,6 +217,7 @@ def main():
         for name, c in archs.CASES.items():
             archs.write(os.path.join(work, name + ".gguf"), c)
         splits(work)
+        plans(work)
         for simd in SIMD:
             _, err = logits(os.path.join(work, "llama.gguf"), simd, [1])
             if "lacks it" in err:
@@ -175,6 +227,7 @@ def main():
                 if name in truth and (not sys.argv[1:] or any(a in name for a in sys.argv[1:])):
                     case(name, os.path.join(work, name + ".gguf"), simd, truth[name])
             twins(work, simd)
+            kv_types(work, simd, truth)
 
 
 main()

@@ -319,9 +319,12 @@ def write_split(path, c, per_part):
     return out
 
 
+# archs.py DIR [NAME]...: write those models, or all, and their prompts.
 if __name__ == "__main__":
     os.makedirs(sys.argv[1], exist_ok=True)
     for case_name, spec in CASES.items():
+        if sys.argv[2:] and case_name not in sys.argv[2:]:
+            continue
         base = os.path.join(sys.argv[1], case_name)
         write(base + ".gguf", spec)
         with open(base + ".tokens", "w", encoding="ascii") as text:

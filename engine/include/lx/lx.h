@@ -84,8 +84,6 @@ struct lx_str lx_model_template(const struct lx_model *m);
 
 /* ---- engine ---- */
 
-enum lx_kv_type { LX_KV_F16, LX_KV_F32 };
-
 struct lx_engine_params {
 	u32 n_ctx;	/* longest session; 0: min(trained context, 4096) */
 	u32 n_batch;	/* most tokens of one step, 0: default */

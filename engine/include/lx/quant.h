@@ -23,6 +23,9 @@ enum lx_type {
 	LX_TYPE_COUNT = 43
 };
 
+/* Of the KV cache; layouts: fp/kv.h */
+enum lx_kv_type { LX_KV_F16, LX_KV_F32, LX_KV_Q8_0, LX_KV_Q4_0, LX_KV_TYPES };
+
 struct lx_type_info {
 	const char *name;	/* "Q4_K", NULL for numbers that were retired */
 	u16 block;		/* elements of a block */

@@ -285,8 +285,11 @@ struct llamux_logprobs {
 
 #define LLAMUX_LOAD_DEFAULT (1u << 0)	/* becomes the default model */
 
+/* Of the KV cache: 16, 32, 8.5 and 4.5 bits a value. */
 #define LLAMUX_KV_F16 0
 #define LLAMUX_KV_F32 1
+#define LLAMUX_KV_Q8_0 2
+#define LLAMUX_KV_Q4_0 3
 
 /*
  * LLAMUX_CTL_LOAD: load a model from open regular files (several for a split
@@ -310,7 +313,7 @@ struct llamux_load {
 	__u32 n_ctx;		/* 0: min(trained, 4096) */
 	__u32 n_sessions;	/* full contexts to plan for; 0: 1 */
 	__u32 n_batch;		/* 0: default */
-	__u32 kv_type;
+	__u32 kv_type;		/* LLAMUX_KV_* */
 	__u32 reserved;
 	char name[LLAMUX_NAME_MAX];	/* [A-Za-z0-9._:-]+ */
 	char as_type[LLAMUX_TYPE_MAX];
