@@ -151,13 +151,35 @@ static u64 carve_all(struct lx_engine *e, void *base)
 
 /* ---- opening ---- */
 
+static u64 kv_pages(const struct lx_engine *e)
+{
+	return (u64)e->n_planned * lx_div_up(e->n_ctx, LX_PAGE);
+}
+
+/*
+ * What fits: lx_engine_params.n_ctx says how it is chosen. @taken: bytes that
+ * are counted as available and will be needed for weights.
+ */
+static u32 default_ctx(struct lx_engine *e, u64 taken)
+{
+	u64 half = e->host->ops->available(e->host);
+
+	half = half > taken ? (half - taken) / 2 : 0;
+	e->n_ctx = lx_min(e->model->hp.n_ctx_train, (u32)LX_DEFAULT_CTX);
+	if (lx_model_has_rope(e->model, LX_ROPE_LONG))
+		e->n_ctx = lx_min(e->n_ctx, e->model->hp.rope_orig_ctx);
+	while (e->n_ctx > LX_LEAST_CTX &&
+	       kv_pages(e) * e->page_bytes + carve_all(e, NULL) > half)
+		e->n_ctx = lx_max(e->n_ctx / 2, (u32)LX_LEAST_CTX);
+	return e->n_ctx;
+}
+
 static int set_params(struct lx_engine *e, const struct lx_engine_params *p,
-		      struct lx_error *err)
+		      u64 taken, struct lx_error *err)
 {
 	const struct lx_hparams *hp = &e->model->hp;
 
-	e->n_ctx = p && p->n_ctx ? p->n_ctx :
-		   lx_min(hp->n_ctx_train, (u32)LX_DEFAULT_CTX);
+	e->n_ctx = p ? p->n_ctx : 0;
 	if (e->n_ctx > 1u << 24)
 		return lx_fail(err, -LX_EINVAL, "a context of %u is too long",
 			       e->n_ctx);
@@ -172,11 +194,13 @@ static int set_params(struct lx_engine *e, const struct lx_engine_params *p,
 		return lx_fail(err, -LX_EINVAL, "KV type %u is not known",
 			       e->kv_type);
 	lx_kv_shape(e);
+	if (!e->n_ctx)
+		e->n_ctx = default_ctx(e, taken);
 	if (lx_model_has_rope(e->model, LX_ROPE_LONG) &&
 	    e->n_ctx > hp->rope_orig_ctx)
 		e->main_rope = LX_ROPE_LONG;
 	e->shape.tokens = lx_max(16 / e->shape.group, 1u);
-	e->max_free = (u64)e->n_planned * lx_div_up(e->n_ctx, LX_PAGE);
+	e->max_free = kv_pages(e);
 	return 0;
 }
 
@@ -214,7 +238,7 @@ int lx_engine_open(struct lx_model *m, const struct lx_engine_params *p,
 	e->model = m;
 	e->host = h;
 	e->one = 1;
-	r = set_params(e, p, err);
+	r = set_params(e, p, 0, err);
 	if (!r && alloc_control(e))
 		r = lx_fail(err, -LX_ENOMEM, "no memory for an engine");
 	if (!r) {
@@ -300,6 +324,7 @@ static int plan_model(struct lx_model *m, const struct lx_engine_params *ep,
 		      struct lx_plan *plan, struct lx_error *err)
 {
 	struct lx_engine *e;
+	u64 model;
 	int r;
 
 	if (lx_model_layout(m))
@@ -309,7 +334,10 @@ static int plan_model(struct lx_model *m, const struct lx_engine_params *ep,
 		return lx_fail(err, -LX_ENOMEM, "no memory for a plan");
 	e->model = m;
 	e->host = m->host;
-	r = set_params(e, ep, err);
+	model = m->control_bytes + lx_model_table_bytes(m) -
+		(u64)m->max_items * sizeof(*m->items) + m->gguf.memory +
+		lx_vocab_memory(m->vocab) + sizeof(*m);
+	r = set_params(e, ep, m->weight_bytes + model, err);
 	if (!r) {
 		plan->scratch = carve_all(e, NULL);
 		plan->kv = e->max_free * e->page_bytes;
@@ -317,10 +345,7 @@ static int plan_model(struct lx_model *m, const struct lx_engine_params *ep,
 		plan->n_ctx = e->n_ctx;
 		plan->n_sessions = e->n_planned;
 		plan->weights = m->weight_bytes;
-		plan->control = m->control_bytes + lx_model_table_bytes(m) -
-				(u64)m->max_items * sizeof(*m->items) +
-				m->gguf.memory + lx_vocab_memory(m->vocab) +
-				sizeof(*m) + engine_control(e);
+		plan->control = model + engine_control(e);
 		plan->total = plan->weights + plan->kv + plan->scratch +
 			      plan->control;
 	}

@@ -12,7 +12,8 @@
 #include "model.h"
 #include "op.h"
 
-#define LX_DEFAULT_CTX 4096
+#define LX_DEFAULT_CTX 16384	/* most and least, where nobody says */
+#define LX_LEAST_CTX 512
 #define LX_DEFAULT_BATCH 128
 #define LX_MAX_BATCH 512
 #define LX_MAX_ROWS 16		/* logits rows of one step */

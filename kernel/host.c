@@ -106,6 +106,11 @@ static int host_progress(struct lx_host *h, u64 done, u64 total)
 	return 0;
 }
 
+static u64 host_available(struct lx_host *h)
+{
+	return llamux_memory_available();
+}
+
 static const struct lx_host_ops host_ops = {
 	.alloc = host_alloc,
 	.free = host_free,
@@ -113,6 +118,7 @@ static const struct lx_host_ops host_ops = {
 	.block_free = host_block_free,
 	.run = host_run,
 	.time_ns = host_time_ns,
+	.available = host_available,
 	.log = host_log,
 	.progress = host_progress,
 };

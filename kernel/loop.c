@@ -29,6 +29,7 @@ static int check_fits(struct llamux_model *m, const struct lx_model_params *mp)
 		err = lx_fail(&m->error, -ENOMEM,
 			      "needs %llu bytes, %llu are available: %llu missing",
 			      plan->total, available, plan->total - available);
+	m->params.n_ctx = plan->n_ctx;	/* what the plan says fits */
 	kvfree(plan);
 	return err;
 }

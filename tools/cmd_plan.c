@@ -29,21 +29,6 @@ static int handle_plan(void *ctx, int val, const char *arg)
 	return ok ? EXIT_OK : EXIT_USAGE;
 }
 
-/* Bytes; 0 when the kernel does not say. */
-static uint64_t mem_available(void)
-{
-	FILE *f = fopen("/proc/meminfo", "re");
-	unsigned long long kb = 0;
-	char line[128];
-
-	while (f && fgets(line, sizeof(line), f))
-		if (sscanf(line, "MemAvailable: %llu kB", &kb) == 1)
-			break;
-	if (f)
-		fclose(f);
-	return kb * 1024;
-}
-
 static void line(const char *what, uint64_t bytes)
 {
 	char buf[16];
@@ -69,6 +54,9 @@ static void print_text(const struct lx_plan *p, uint64_t available)
 	printf("kv is for %u session%s of %u tokens, %s a token\n",
 	       p->n_sessions, p->n_sessions == 1 ? "" : "s", p->n_ctx,
 	       human(p->kv_per_token, buf));
+	if (p->n_ctx < m->n_ctx_train)
+		printf("the model was trained for %u tokens: --ctx takes more\n",
+		       m->n_ctx_train);
 	if (p->total <= available)
 		puts("fits now");
 	else
@@ -94,6 +82,7 @@ static void print_json(const struct lx_plan *p, uint64_t available)
 	json_u64(&j, "total", p->total);
 	json_u64(&j, "kv_per_token", p->kv_per_token);
 	json_u64(&j, "n_ctx", p->n_ctx);
+	json_u64(&j, "n_ctx_train", p->info.n_ctx_train);
 	json_u64(&j, "n_sessions", p->n_sessions);
 	json_u64(&j, "available", available);
 	json_bool(&j, "fits", p->total <= available);
@@ -113,6 +102,7 @@ static int main_plan(struct globals *g, int argc, char **argv)
 	struct lx_engine_params ep = { 0 };
 	struct lx_error err = { 0 };
 	struct lx_plan plan;
+	uint64_t available;
 	const char *file;
 	struct local l;
 	int ret;
@@ -133,15 +123,16 @@ static int main_plan(struct globals *g, int argc, char **argv)
 	ret = local_open_files(&l, file, &opt);
 	if (ret)
 		return fail(ret, "%s", l.message);
+	available = l.host->ops->available(l.host);
 	ret = lx_plan(l.host, l.files.sources, l.files.n, &mp, &ep, &plan,
 		      &err);
 	if (ret)
 		ret = fail(ret, "%s: %s", file,
 			   err.msg[0] ? err.msg : llamux_strerror(ret));
 	else if (g->json)
-		print_json(&plan, mem_available());
+		print_json(&plan, available);
 	else
-		print_text(&plan, mem_available());
+		print_text(&plan, available);
 	local_close(&l);
 	return ret;
 }

@@ -7,6 +7,7 @@
 #endif
 #include <errno.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -142,6 +143,21 @@ static u64 host_time_ns(struct lx_host *h)
 	return (u64)ts.tv_sec * 1000000000 + (u64)ts.tv_nsec;
 }
 
+/* 0 when the kernel does not say. */
+static u64 host_available(struct lx_host *h)
+{
+	FILE *f = fopen("/proc/meminfo", "re");
+	unsigned long long kb = 0;
+	char line[128];
+
+	while (f && fgets(line, sizeof(line), f))
+		if (sscanf(line, "MemAvailable: %llu kB", &kb) == 1)
+			break;
+	if (f)
+		fclose(f);
+	return kb * 1024;
+}
+
 static void host_log(struct lx_host *h, enum lx_log_level level,
 		     const char *msg)
 {
@@ -165,6 +181,7 @@ static const struct lx_host_ops host_ops = {
 	.block_free = host_block_free,
 	.run = host_run,
 	.time_ns = host_time_ns,
+	.available = host_available,
 	.log = host_log,
 	.progress = host_progress,
 };

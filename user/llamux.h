@@ -57,7 +57,7 @@ struct llamux_options {
 	/* In process only; zeros are defaults. */
 	uint32_t threads;	/* one per CPU */
 	const char *simd;	/* the best there is */
-	uint32_t n_ctx;		/* what it was trained for, at most 4096 */
+	uint32_t n_ctx;		/* 0: what was trained and fits: llamux(1) */
 	uint32_t kv_type;	/* LLAMUX_KV_* */
 	/* Called while loading; non-zero ends it with that error. */
 	int (*progress)(void *ctx, uint64_t done, uint64_t total);

@@ -69,6 +69,11 @@ static u64 host_time(struct lx_host *h)
 	return (u64)ts.tv_sec * 1000000000 + (u64)ts.tv_nsec;
 }
 
+static u64 host_available(struct lx_host *h)
+{
+	return self(h)->available;
+}
+
 static void host_log(struct lx_host *h, enum lx_log_level level,
 		     const char *msg)
 {
@@ -92,6 +97,7 @@ static const struct lx_host_ops ops = {
 	.block_free = host_block_free,
 	.run = host_run,
 	.time_ns = host_time,
+	.available = host_available,
 	.log = host_log,
 	.progress = host_progress,
 };
@@ -102,6 +108,7 @@ void test_host_init(struct test_host *h)
 	h->host.ops = &ops;
 	h->host.n_workers = 1;
 	h->host.block_size = 2u << 20;
+	h->available = 1ull << 32;
 }
 
 void *test_read_file(const char *path, size_t *n)

@@ -19,6 +19,7 @@ struct test_host {
 	u64 fail_at;		/* the number of the allocation to refuse, 0: none */
 	u64 ticks;		/* calls of progress() */
 	int stop;		/* what progress() returns */
+	u64 available;		/* what available() returns; 4 GB at first */
 };
 
 void test_host_init(struct test_host *h);

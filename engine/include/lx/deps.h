@@ -125,6 +125,8 @@ struct lx_host_ops {
 	int (*run)(struct lx_host *h, struct lx_job *job);
 
 	u64 (*time_ns)(struct lx_host *h);	/* monotonic */
+	/* Bytes that could be taken now without making others suffer. */
+	u64 (*available)(struct lx_host *h);
 	void (*log)(struct lx_host *h, enum lx_log_level level,
 		    const char *msg);
 	/*

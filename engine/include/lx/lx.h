@@ -85,7 +85,13 @@ struct lx_str lx_model_template(const struct lx_model *m);
 /* ---- engine ---- */
 
 struct lx_engine_params {
-	u32 n_ctx;	/* longest session; 0: min(trained context, 4096) */
+	/*
+	 * Longest session. 0: the trained context, at most 16384, halved (not
+	 * below 512) until KV and scratch take no more than half of the memory
+	 * that is available beside the weights; where rotary frequencies depend
+	 * on the context, at most what the short ones are for.
+	 */
+	u32 n_ctx;
 	u32 n_batch;	/* most tokens of one step, 0: default */
 	u32 n_sessions;	/* full contexts to plan KV for, 0: 1 */
 	u32 kv_type;	/* enum lx_kv_type */

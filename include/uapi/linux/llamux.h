@@ -310,7 +310,7 @@ struct llamux_load {
 	__u32 n_fds;
 	__u32 message_size;
 	__u32 flags;
-	__u32 n_ctx;		/* 0: min(trained, 4096) */
+	__u32 n_ctx;		/* 0: what was trained and fits, see llamux(1) */
 	__u32 n_sessions;	/* full contexts to plan for; 0: 1 */
 	__u32 n_batch;		/* 0: default */
 	__u32 kv_type;		/* LLAMUX_KV_* */
