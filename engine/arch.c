@@ -8,7 +8,7 @@
 
 static const struct lx_arch archs[] = {
 	{ .name = "llama", .pairs = true, .experts = LX_EXPERTS_MAY,
-	  .windows = true },
+	  .windows = true, .longrope = true },
 	{ .name = "qwen2", .qkv_bias = true },
 	{ .name = "qwen3", .qk_norm = true },
 	{ .name = "qwen3moe", .qk_norm = true, .experts = LX_EXPERTS_MUST },

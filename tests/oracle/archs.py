@@ -56,6 +56,7 @@ CASES = {
     "llama-yarn": case(keys=YARN),
     "llama-yarn-factor": case(keys={**YARN, "rope.scaling.attn_factor": 1.3}),
     "llama-none": case(keys={"rope.scaling.type": "none", "rope.scaling.factor": 4.0}),
+    "llama-longrope": case(long=True, keys={**PHI["keys"], "rope.scaling.type": "longrope"}),
     "llama-partial": case(rot=8),
     "llama-values": case(hdv=24),
     "llama-window": case(window=40, tokens=300),
