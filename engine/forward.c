@@ -31,25 +31,26 @@ static void cut_matmul(struct lx_engine *e, struct lx_op *op, u32 n, u32 runs)
 	const struct lx_ops *k = e->model->ops;
 	u32 mats = op->mm.mode >= LX_MM_SWIGLU ? 2 : 1, bytes = 0, strips = 0;
 	u32 n_seg = op->mm.mode >= LX_MM_SWIGLU ? 1 : op->mm.n_seg;
+	u32 unit = op->mm.mid.q ? 2 : 1;	/* strips kept together */
 	u64 cols = op->mm.act.cols, macs = k->mac_tile, per;
 	u32 slots = lx_min(lx_align_up(n, k->t_max), (u32)MM_SLOTS);
 
 	for (u32 i = 0; i < n_seg; i++) {
 		const struct lx_mat *m = op->mm.seg[i].mat;
 
-		bytes = lx_max(bytes, m->strip_bytes * mats);
+		bytes = lx_max(bytes, m->strip_bytes * mats * unit);
 		strips += m->n_strips;
 		if (is_float(m->type))
 			macs = k->mac_tile_f;
 	}
-	cols *= LX_STRIP * mats;
+	cols *= LX_STRIP * mats * unit;
 	while (slots > k->t_max && cols * slots > macs)
 		slots -= k->t_max;
 	per = lx_min(macs / (cols * lx_min(slots, n)), k->byte_tile / bytes);
 	/* Some tiles for every worker, whatever the size. */
-	per = lx_min(per, (u64)strips * runs *
+	per = lx_min(per, (u64)strips / unit * runs *
 		     lx_div_up(n, slots) / (4 * e->host->n_workers));
-	op->mm.strips = (u32)lx_max(per, (u64)1);
+	op->mm.strips = (u32)lx_max(per, (u64)1) * unit;
 	op->mm.slots = slots;
 	op->mm.slot_tiles = lx_div_up(n, slots);
 	op->mm.strip_tiles = 0;
@@ -243,15 +244,17 @@ static void attention(struct lx_engine *e, const struct lx_layer *y, u32 layer)
 
 /* ---- feed-forward ---- */
 
-/* act -> gated unit -> act_ff, over the slots of @runs */
+/* act -> gated unit -> act_ff (and @mid, quantized), over the slots of @runs */
 static void gated(struct lx_engine *e, const struct lx_layer *y,
-		  const struct lx_act *in, const struct lx_run *runs,
+		  const struct lx_act *in, const struct lx_act *mid,
+		  const struct lx_run *runs,
 		  const u32 *n_runs, u32 max_runs, u32 n)
 {
 	u32 gate = e->model->arch->gate;
 	struct lx_op *op = add_matmul(e, in, runs, gate ? gate : LX_MM_SWIGLU);
 
 	op->mm.n_runs = n_runs;
+	op->mm.mid = *mid;
 	add_seg(op, &y->gate, &y->bias_gate, e->h, e->ld_ff);
 	add_seg(op, &y->up, &y->bias_up, e->h, e->ld_ff);
 	cut_matmul(e, op, n, max_runs);
@@ -263,9 +266,7 @@ static void dense_ffn(struct lx_engine *e, const struct lx_layer *y)
 	struct lx_act mid = act_for(e->act_ff, &y->down, NULL, NULL);
 
 	add_norm(e, e->x, e->ld_embd, &y->ffn_norm, &in, &e->run, e->n_tokens);
-	gated(e, y, &in, &e->run, &e->one, 1, e->n_tokens);
-	if (mid.q)
-		add_norm(e, e->h, e->ld_ff, NULL, &mid, &e->run, e->n_tokens);
+	gated(e, y, &in, &mid, &e->run, &e->one, 1, e->n_tokens);
 	add_output(e, &mid, &y->down, &y->bias_down, &y->ffn_post_norm);
 }
 
@@ -313,11 +314,7 @@ static void expert_ffn(struct lx_engine *e, const struct lx_layer *y)
 		      slots);
 	op->norm.rows = e->rows;
 	op->norm.n_runs = runs;
-	gated(e, y, &in, e->runs, e->n_runs, runs, n);
-	if (mid.q) {
-		op = add_norm(e, e->h, e->ld_ff, NULL, &mid, e->runs, slots);
-		op->norm.n_runs = runs;
-	}
+	gated(e, y, &in, &mid, e->runs, e->n_runs, runs, n);
 	op = add_matmul(e, &mid, e->runs, LX_MM_STORE);
 	op->mm.n_runs = e->n_runs;
 	add_seg(op, &y->down, &y->bias_down, e->out, e->ld_embd);

@@ -198,6 +198,10 @@ struct lx_op {
 			const struct lx_run *runs;
 			const u32 *n_runs;
 			struct lx_act act;
+			/* Where results are quantized as well, if @q is set;
+			 * @strips is even then.
+			 */
+			struct lx_act mid;
 			u32 t_max;
 			u32 strips, slots;	/* of one tile */
 			u32 slot_tiles;		/* tiles along the slots of a run */

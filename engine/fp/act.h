@@ -90,44 +90,75 @@ INL float round_block(const vf *x, float amax, float top, s8 *q)
 	return amax / top * (vf_sum16(yq) / vf_sum16(qq));
 }
 
-/*
- * 32 floats to s8, q = round(x * top / max|x|), with the one of a few scales
- * whose rounding errors happen to be the least: some 15 % less noise for the
- * price of four roundings. The scale is then the least-squares one.
- */
-static inline float quantize_block(const float *x, s8 *q)
+/* max|x| of 32 floats */
+INL float block_max(const float *x)
 {
-	float lanes[VL], amax, best = 0.0f, top = act_tops[0];
-	vf v[ACT_VECS], m = vf_zero();
+	vf m = vf_zero();
 
 	UNROLL
-	for (u32 i = 0; i < ACT_VECS; i++) {
-		v[i] = vf_load(x + VL * i);
-		m = vf_max(m, vf_abs(v[i]));
-	}
-	vf_store(lanes, m);
-	amax = max_lanes(lanes, VL);
-	if (!(amax > 0x1p-120f)) {
-		for (u32 i = 0; i < ACT_VECS; i++)
-			vi_store_s8(q + VL * i, vi_zero());
-		return 0.0f;
-	}
-	UNROLL
-	for (u32 c = 0; c < LX_ARRAY_SIZE(act_tops); c++) {
-		float t = act_tops[c], e;
-
-		e = act_error(v, vf_set1(t / amax)) / (t * t);
-		if (!c || e < best) {
-			best = e;
-			top = t;
-		}
-	}
-	return round_block(v, amax, top, q);
+	for (u32 i = 0; i < ACT_VECS; i++)
+		m = vf_max(m, vf_abs(vf_load(x + VL * i)));
+	return vf_max_lanes(m);
 }
 
-/* One row of @cols floats (readable and zero to a multiple of 16). */
-static inline void quantize_row(const float *x, u32 cols, u32 kp,
-				struct act_place p)
+/* The first of the tops whose rounding errors are the least. */
+INL float best_top(const float *x, float amax)
+{
+	float e[LX_ARRAY_SIZE(act_tops)], best, top = act_tops[0];
+	vf v[ACT_VECS];
+
+	UNROLL
+	for (u32 i = 0; i < ACT_VECS; i++)
+		v[i] = vf_load(x + VL * i);
+	UNROLL
+	for (u32 c = 0; c < LX_ARRAY_SIZE(act_tops); c++) {
+		float t = act_tops[c];
+
+		e[c] = act_error(v, vf_set1(t / amax)) / (t * t);
+	}
+	best = e[0];
+	for (u32 c = 1; c < LX_ARRAY_SIZE(act_tops); c++) {
+		top = e[c] < best ? act_tops[c] : top;
+		best = e[c] < best ? e[c] : best;
+	}
+	return top;
+}
+
+#define ACT_BATCH 8	/* blocks */
+#define ACT_TINY 0x1p-120f	/* a block below is zero */
+
+/*
+ * @n blocks of 32 floats to s8, q = round(x * top / max|x|), with the one of
+ * a few scales whose rounding errors happen to be the least: some 15 % less
+ * noise for the price of four roundings. The scale is then the least-squares
+ * one. Each pass is a chain of latencies; over several blocks they overlap.
+ */
+static inline void quantize_blocks(const float *x, u32 n, s8 *q, float *scale)
+{
+	float amax[ACT_BATCH], top[ACT_BATCH];
+
+	for (u32 b = 0; b < n; b++)
+		amax[b] = block_max(x + 32 * b);
+	for (u32 b = 0; b < n; b++)
+		top[b] = amax[b] > ACT_TINY ? best_top(x + 32 * b, amax[b]) : 0;
+	for (u32 b = 0; b < n; b++) {
+		vf v[ACT_VECS];
+
+		if (!(amax[b] > ACT_TINY)) {
+			lx_memset(q + 32 * b, 0, 32);
+			scale[b] = 0.0f;
+			continue;
+		}
+		UNROLL
+		for (u32 i = 0; i < ACT_VECS; i++)
+			v[i] = vf_load(x + 32 * b + VL * i);
+		scale[b] = round_block(v, amax[b], top[b], q + 32 * b);
+	}
+}
+
+/* Blocks @first .. @last - 1 of a row of @cols floats. */
+static inline void quantize_part(const float *x, u32 cols, u32 kp,
+				 struct act_place p, u32 first, u32 last)
 {
 	u32 nb = kp / 32, t = p.t;
 	u32 *q = (u32 *)p.base + p.i;
@@ -136,27 +167,37 @@ static inline void quantize_row(const float *x, u32 cols, u32 kp,
 	s32 *n32 = (s32 *)(sx + nb * t);
 	s32 *n16 = n32 + nb * t;
 
-	for (u32 b = 0; b < nb; b++) {
-		union { s8 s[32]; u32 w[8]; } v;
-		s32 s0 = 0, s1 = 0;
-		float scale = 0.0f;
+	for (u32 b0 = first; b0 < last; b0 += ACT_BATCH) {
+		u32 n = lx_min(last - b0, (u32)ACT_BATCH), full = cols / 32;
+		union { s8 s[32 * ACT_BATCH]; u32 w[8 * ACT_BATCH]; } v;
+		float scale[ACT_BATCH];
 
-		if ((b + 1) * 32 <= cols)
-			scale = quantize_block(x + b * 32, v.s);
-		else
-			lx_memset(&v, 0, sizeof(v));
-		for (u32 i = 0; i < 16; i++) {
-			s0 += v.s[i];
-			s1 += v.s[i + 16];
+		full = full > b0 ? lx_min(full - b0, n) : 0;
+		quantize_blocks(x + b0 * 32, full, v.s, scale);
+		if (full < n) {
+			lx_memset(v.s + 32 * full, 0, 32 * (n - full));
+			lx_memset(scale + full, 0, sizeof(*scale) * (n - full));
 		}
-		for (u32 i = 0; i < 8; i++)
-			q[(b * 8 + i) * t] = v.w[i];
-		d[b * t] = scale;
-		sx[b * t] = scale * (float)(s0 + s1);
-		n32[b * t] = -(s0 + s1);
-		n16[2 * b * t] = -s0;
-		n16[(2 * b + 1) * t] = -s1;
+		for (u32 i = 0; i < 8 * n; i++)
+			q[(b0 * 8 + i) * t] = v.w[i];
+		for (u32 i = 0; i < n; i++) {
+			s32 s0 = s8_sum16(v.s + 32 * i);
+			s32 s1 = s8_sum16(v.s + 32 * i + 16);
+			u32 b = b0 + i;
+
+			d[b * t] = scale[i];
+			sx[b * t] = scale[i] * (float)(s0 + s1);
+			n32[b * t] = -(s0 + s1);
+			n16[2 * b * t] = -s0;
+			n16[(2 * b + 1) * t] = -s1;
+		}
 	}
+}
+
+static inline void quantize_row(const float *x, u32 cols, u32 kp,
+				struct act_place p)
+{
+	quantize_part(x, cols, kp, p, 0, kp / 32);
 }
 
 #endif

@@ -124,15 +124,6 @@ static inline float sum_lanes(const float *p)
 	return vf_sum16(v);
 }
 
-static inline float max_lanes(const float *v, int n)
-{
-	float m = v[0];
-
-	for (int i = 1; i < n; i++)
-		m = v[i] > m ? v[i] : m;
-	return m;
-}
-
 /* Sum of squares of @n floats (padded with zeros to 16), over 16 lanes. */
 static inline float sum_squares(const float *x, u32 n)
 {

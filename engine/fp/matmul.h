@@ -466,6 +466,26 @@ static void mm_group(const struct lx_op *op, const struct lx_seg *seg,
 	}
 }
 
+/*
+ * The quantized form of what a tile has computed, strips @i .. @end - 1:
+ * a block of 32 depends on nothing else. The last tile pads.
+ */
+static void mm_quantize(const struct lx_op *op, const struct lx_run *run,
+			u32 i, u32 end, u32 s0, u32 s1)
+{
+	const struct lx_act *a = &op->mm.mid;
+	u32 last = end == op->mm.seg->mat->n_strips ? a->kp / 32 : end / 2;
+
+	for (u32 s = s0; s < s1; s++) {
+		u32 slot = run->slot0 + s;
+
+		quantize_part((const float *)a->f + (size_t)slot * a->ld,
+			      a->cols, a->kp,
+			      act_place(a, run, op->mm.t_max, slot), i / 2,
+			      last);
+	}
+}
+
 static void tile_matmul(const struct lx_op *op, u32 tile, void *scratch)
 {
 	u32 slot_tile = tile % op->mm.slot_tiles;
@@ -489,6 +509,8 @@ static void tile_matmul(const struct lx_op *op, u32 tile, void *scratch)
 			lx_group_of(run->n, op->mm.t_max, s, &t);
 			mm_group(op, seg, run, i, s, t);
 		}
+	if (op->mm.mid.q)
+		mm_quantize(op, run, strip_tile * op->mm.strips, n, s0, s1);
 	(void)scratch;
 }
 

@@ -245,6 +245,26 @@ INL float vf_sum16(const vf *v)
 	return (b[0] + b[2]) + (b[1] + b[3]);
 }
 
+/* The largest lane; none is NaN. */
+INL float vf_max_lanes(vf a)
+{
+	float m = a.v[0];
+
+	for (int i = 1; i < VL; i++)
+		m = a.v[i] > m ? a.v[i] : m;
+	return m;
+}
+
+/* Sum of 16 bytes */
+INL s32 s8_sum16(const s8 *p)
+{
+	s32 n = 0;
+
+	for (int i = 0; i < 16; i++)
+		n += p[i];
+	return n;
+}
+
 INL void vi_store_s8(s8 *p, vi a) { FOR_LANES(i) p[i] = (s8)a.v[i]; }
 
 #define FOR_BYTES(i) for (int i = 0; i < 4 * VL; i++)

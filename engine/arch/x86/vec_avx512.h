@@ -96,6 +96,28 @@ INL float vf_sum16(const vf *v)
 	return _mm_cvtss_f32(_mm_add_ss(b, _mm_movehdup_ps(b)));
 }
 
+INL float vf_max_lanes(vf v)
+{
+	__m256 a = _mm256_max_ps(_mm512_castps512_ps256(v),
+				 _mm512_extractf32x8_ps(v, 1));
+	__m128 b = _mm_max_ps(_mm256_castps256_ps128(a),
+			      _mm256_extractf128_ps(a, 1));
+
+	b = _mm_max_ps(b, _mm_movehl_ps(b, b));
+	return _mm_cvtss_f32(_mm_max_ss(b, _mm_movehdup_ps(b)));
+}
+
+/* Biased to unsigned bytes, whose distance from zero is summed. */
+INL s32 s8_sum16(const s8 *p)
+{
+	__m128i v = _mm_loadu_si128((const __m128i_u *)p);
+
+	v = _mm_sad_epu8(_mm_xor_si128(v, _mm_set1_epi8(-128)),
+			 _mm_setzero_si128());
+	v = _mm_add_epi32(v, _mm_unpackhi_epi64(v, v));
+	return _mm_cvtsi128_si32(v) - 16 * 128;
+}
+
 INL void vi_store_s8(s8 *p, vi a)
 {
 	_mm_storeu_si128((__m128i_u *)p, _mm512_cvtepi32_epi8(a));
