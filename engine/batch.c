@@ -145,7 +145,8 @@ int lx_engine_form(struct lx_engine *e)
 		add_copies(e);
 		lx_sampling_add(e);
 	}
-	lx_job_init(&e->job, e->ops, e->n_ops, e->worker_scratch);
+	lx_job_init(&e->job, e->ops, e->n_ops, e->worker_scratch,
+		    e->host->n_workers);
 	return (int)e->n_tokens;
 }
 
@@ -252,7 +253,8 @@ int lx_engine_logits(struct lx_engine *e, struct lx_session *s,
 			op->copy.stride = (u64)e->ld_vocab * 4;
 			dst += row * rows;
 		}
-		lx_job_init(&e->job, e->ops, e->n_ops, e->worker_scratch);
+		lx_job_init(&e->job, e->ops, e->n_ops, e->worker_scratch,
+			    e->host->n_workers);
 		r = lx_engine_run(e);
 		lx_batch_begin(e);
 		if (r)

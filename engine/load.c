@@ -188,7 +188,7 @@ int lx_run_ops(struct lx_host *host, struct lx_op *ops, u32 n_ops,
 		return -LX_ENOMEM;
 	for (u32 i = 0; i < n; i++)
 		table[i] = mem + i * each;
-	lx_job_init(&job, ops, n_ops, table);
+	lx_job_init(&job, ops, n_ops, table, n);
 	r = host->ops->run(host, &job);
 	host->ops->free(host, mem, bytes, LX_MEM_SCRATCH);
 	return r;

@@ -111,7 +111,7 @@ enum lx_claim llamux_fpu_section(struct lx_job *job, u32 worker,
 
 	if (WARN_ON_ONCE(!(current->flags & PF_KTHREAD)))
 		return LX_JOB_DONE;
-	claim = lx_job_claim(job, &tile);
+	claim = lx_job_claim(job, worker, &tile);
 	if (claim != LX_JOB_TILE)
 		return claim;
 
@@ -128,7 +128,7 @@ enum lx_claim llamux_fpu_section(struct lx_job *job, u32 worker,
 		if (wake || n == fpu_tiles || llamux_cpu_wanted() ||
 		    now - start + pace->tile_ns > LLAMUX_FPU_SECTION_NS)
 			break;
-		claim = lx_job_claim(job, &tile);
+		claim = lx_job_claim(job, worker, &tile);
 	} while (claim == LX_JOB_TILE);
 	guard_end(saved);
 	if (wake)

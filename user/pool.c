@@ -129,7 +129,7 @@ static enum lx_claim work(struct pool *p, struct lx_job *job, u32 index)
 	enum lx_claim r;
 	u64 tile;
 
-	while ((r = lx_job_claim(job, &tile)) == LX_JOB_TILE)
+	while ((r = lx_job_claim(job, index, &tile)) == LX_JOB_TILE)
 		if (lx_job_tile(job, tile, index))
 			announce(p);
 	return r;

@@ -11,9 +11,6 @@
 #include "pool.h"
 #include "test.h"
 
-void lx_job_init(struct lx_job *job, struct lx_op *ops, u32 n_ops,
-		 void **scratch);
-
 #define MAX_OPS 40
 #define MAX_TILES 50
 #define MAX_WORKERS 9
@@ -65,7 +62,7 @@ static void run_one(struct pool *p, u32 n_workers, u32 *random)
 		ops[i].tile = tile;
 		ops[i].n_tiles = next_random(random) % MAX_TILES;
 	}
-	lx_job_init(&job, ops, n_ops, scratch);
+	lx_job_init(&job, ops, n_ops, scratch, n_workers);
 	if (pool_run(p, &job))
 		faults++;
 	/* The caller's memory again: nobody may look at it. */
@@ -104,11 +101,40 @@ static void test_cancel(void)
 	memset(ran, 0, sizeof(ran));
 	ops[0].tile = tile;
 	ops[0].n_tiles = MAX_TILES;
-	lx_job_init(&job, ops, 1, scratch);
+	lx_job_init(&job, ops, 1, scratch, 2);
 	lx_job_cancel(&job);
 	CHECK(pool_run(p, &job) == -LX_ECANCELED);
 	CHECK(ran[0][0] == 0 && ran[0][MAX_TILES - 1] == 0);
 	pool_close(p);
+}
+
+/* A worker walks through its own lane, then through those of others. */
+static void test_lanes(void)
+{
+	u32 busy[16] = { 0 }, at[3] = { 0 };
+	void *scratch[3] = { busy, busy, busy };
+	struct lx_job job;
+	u64 t;
+
+	ops[0].tile = tile;
+	ops[0].n_tiles = 11;	/* lanes 0..2, 3..6, 7..10 */
+	for (u32 worker = 0; worker < 3; worker++) {
+		lx_job_init(&job, ops, 1, scratch, 3);
+		for (u32 i = 0; i < 11; i++) {
+			if (!CHECK(lx_job_claim(&job, worker, &t) ==
+				   LX_JOB_TILE))
+				return;
+			CHECK((u32)t == (worker * 11 / 3 + i) % 11);
+		}
+		CHECK(lx_job_claim(&job, worker, &t) == LX_JOB_WAIT);
+	}
+	lx_job_init(&job, ops, 1, scratch, 3);
+	for (u32 i = 0; i < 9; i++) {
+		u32 lane = i % 3;
+
+		CHECK(lx_job_claim(&job, lane, &t) == LX_JOB_TILE);
+		CHECK((u32)t == lane * 11 / 3 + at[lane]++);
+	}
 }
 
 int main(void)
@@ -116,5 +142,6 @@ int main(void)
 	for (u32 n = 1; n <= MAX_WORKERS; n += n < 3 ? 1 : 3)
 		test_workers(n, n <= 3 ? 2000 : 300);
 	test_cancel();
+	test_lanes();
 	return test_end();
 }
