@@ -8,8 +8,9 @@
  *
  * K is never split, so the bits do not depend on tiles, groups or the
  * instruction set. Types with scales per 16 fold them into the integer dot.
- * A strip is one ascending stream of bytes: the hardware prefetches it better
- * alone than with prefetch instructions among the loads.
+ * A strip is one ascending stream of bytes, and so is a worker's lane of them.
+ * Few tokens are bound by memory: they prefetch MM_AHEAD bytes further on,
+ * across the ends of pages (where the hardware stops) and of strips.
  */
 #ifndef LX_FP_MATMUL_H
 #define LX_FP_MATMUL_H
@@ -38,6 +39,18 @@ INL void mm_out(const struct mm *m, const vf *acc, u32 t, u32 h)
 	UNROLL
 	for (u32 i = 0; i < t; i++)
 		vf_store(m->out + 16 * i + h, acc[i]);
+}
+
+#define MM_AHEAD 5120
+
+/* Ask for what @bytes from @p will be followed by. May be past the weights. */
+INL void mm_ahead(const u8 *p, u32 bytes, u32 t)
+{
+	if (t > MM_FEW)
+		return;
+	UNROLL
+	for (u32 i = 0; i < bytes; i += LX_CACHELINE)
+		__builtin_prefetch(p + MM_AHEAD + i);
 }
 
 /* sum[i] += dots of columns 4 * j0 .. 4 * j1 - 1 of a block with token i */
@@ -130,9 +143,12 @@ INL void mm_simple(const struct mm *m, u32 t, u32 what)
 
 		mm_zero(acc, t);
 		for (u32 k = 0; k < m->kp / 32; k += 2) {
+			mm_ahead(p, 64, t);
 			for (u32 b = 0; b < 2; b++) {
 				const u16 *s = (const u16 *)p + 16 * b + h;
 				const u8 *q = p + 64 + b * bytes;
+
+				mm_ahead(q, bytes, t);
 				struct blk w =
 					what == W_Q8_0 ? unpack8(q, h) :
 					what == W_Q5_0 ? unpack5(q, h) :
@@ -166,6 +182,7 @@ INL void mm_affine(const struct mm *m, u32 t, bool five)
 			struct blk w = five ? unpack5(p + 64, h) :
 					      unpack4(p + 64, h);
 
+			mm_ahead(p, 64 + bytes, t);
 			mm_block32(&w, vf_load_f16(s), x, k, t, -1, false, acc);
 			mm_min32(vf_sub(vf_zero(), vf_load_f16(s + 16)), x, k,
 				 t, acc);
@@ -191,6 +208,7 @@ INL void mm_k45(const struct mm *m, u32 t, bool five)
 			vf dm = vf_load_f16((const u16 *)p + 16 + h);
 			const u8 *sc = p + 64 + h;
 
+			mm_ahead(p, 320, t);
 			p += 320;
 			for (u32 b = 0; b < 8; b++, p += bytes, sc += 16) {
 				struct blk w = five ? unpack5(p, h) :
@@ -199,6 +217,7 @@ INL void mm_k45(const struct mm *m, u32 t, bool five)
 				vf mw = vf_mul(dm, vf_from_vi(
 						vi_load_u8(sc + 128)));
 
+				mm_ahead(p, bytes, t);
 				mm_block32(&w, dw, x, k + b, t, -1, false, acc);
 				mm_min32(mw, x, k + b, t, acc);
 			}
@@ -222,11 +241,13 @@ INL void mm_k36(const struct mm *m, u32 t, bool six)
 			vf d = vf_load_f16((const u16 *)p + h);
 			const s8 *sc = (const s8 *)p + 64 + h;
 
+			mm_ahead(p, 320, t);
 			p += 320;
 			for (u32 b = 0; b < 8; b++, p += bytes, sc += 32) {
 				struct blk w = six ? unpack6(p, h) :
 						     unpack3(p, h);
 
+				mm_ahead(p, bytes, t);
 				mm_block16(&w, d, vi_load_s8(sc),
 					   vi_load_s8(sc + 16), x, k + b, t,
 					   six ? 5 : 2, acc);
@@ -252,11 +273,13 @@ INL void mm_q2_k(const struct mm *m, u32 t)
 			vf dm = vf_load_f16((const u16 *)p + 16 + h);
 			const u8 *sc = p + 64 + h;
 
+			mm_ahead(p, 320, t);
 			p += 320;
 			for (u32 b = 0; b < 8; b++, p += 128, sc += 32) {
 				struct blk w = unpack2(p, h);
 				vi s0 = vi_load_u8(sc), s1 = vi_load_u8(sc + 16);
 
+				mm_ahead(p, 128, t);
 				mm_block16(&w, d, vi_and(s0, low),
 					   vi_and(s1, low), x, k + b, t, -1,
 					   acc);
@@ -294,10 +317,12 @@ INL void mm_iq4_xs(const struct mm *m, u32 t)
 			vf d = vf_load_f16((const u16 *)p + h);
 			const s8 *sc = (const s8 *)p + 64 + h;
 
+			mm_ahead(p, 192, t);
 			p += 192;
 			for (u32 b = 0; b < 8; b++, p += 256, sc += 16) {
 				struct blk w = unpack4_lut(p, h, table_iq4);
 
+				mm_ahead(p, 256, t);
 				mm_block32(&w, vf_mul(d, vf_from_vi(
 						vi_load_s8(sc))),
 					   x, k + b, t, 7, true, acc);
@@ -324,6 +349,8 @@ INL void mm_float(const struct mm *m, u32 t, u32 what)
 			       what == W_F16 ? vf_load_f16((const u16 *)p + h) :
 					       vf_load_bf16((const u16 *)p + h);
 
+			if (k * bytes % LX_CACHELINE == 0)
+				mm_ahead(p, LX_CACHELINE, t);
 			UNROLL
 			for (u32 i = 0; i < t; i++)
 				acc[i] = vf_fma(w, vf_set1(

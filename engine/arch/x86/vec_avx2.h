@@ -12,6 +12,7 @@
 #define LX_ISA avx2
 #define VL 8
 #define MM_T 4
+#define MM_FEW 2	/* so many are bound by memory */
 #define INL static inline __attribute__((always_inline))
 #define UNROLL _Pragma("GCC unroll 8")
 #define FIXED_T 1	/* a kernel for every group size */
