@@ -82,24 +82,30 @@ INL void attn_values(const float *p, u32 n, const u8 *v, u32 hdv, u32 n_pos,
 static void attn_softmax(float *s, u32 lo, u32 hi, float *m_out, float *l_out)
 {
 	float m = s[lo], lanes[LX_STRIP];
-	u32 end = lx_align_up(hi, LX_STRIP);
+	u32 end = lx_align_up(hi, LX_STRIP), i = lo;
+	vf best = vf_set1(m);
 
-	for (u32 i = lo; i < hi; i++)
+	for (; i < hi && i % VL; i++)
 		m = s[i] > m ? s[i] : m;
-	for (u32 i = 0; i < lo; i++)
+	for (; i + VL <= hi; i += VL)
+		best = vf_max(vf_load(s + i), best);
+	for (; i < hi; i++)
+		m = s[i] > m ? s[i] : m;
+	m = vf_max_lanes(vf_max(best, vf_set1(m)));
+	for (i = 0; i < lo; i++)
 		s[i] = m;
-	for (u32 i = hi; i < end; i++)
+	for (i = hi; i < end; i++)
 		s[i] = m;
-	for (u32 i = 0; i < end; i += VL)
+	for (i = 0; i < end; i += VL)
 		vf_store(s + i, v_exp(vf_sub(vf_load(s + i), vf_set1(m))));
-	for (u32 i = 0; i < lo; i++)
+	for (i = 0; i < lo; i++)
 		s[i] = 0.0f;
-	for (u32 i = hi; i < end; i++)
+	for (i = hi; i < end; i++)
 		s[i] = 0.0f;
 	for (u32 h = 0; h < LX_STRIP; h += VL) {
 		vf acc = vf_zero();
 
-		for (u32 i = h; i < end; i += LX_STRIP)
+		for (i = h; i < end; i += LX_STRIP)
 			acc = vf_add(acc, vf_load(s + i));
 		vf_store(lanes + h, acc);
 	}
