@@ -79,7 +79,7 @@ FP_SRC += $(wildcard engine/arch/arm64/*.c)
 endif
 
 LX_SRC := user/host.c user/pool.c user/files.c user/local.c user/output.c \
-	user/quantize.c
+	user/quantize.c user/shared.c
 LIB_SRC := user/client.c user/device.c user/ctl.c user/inproc.c
 TOOL_SRC := $(wildcard tools/*.c)
 # tests/engine/test_X.c are programs, what lies beside them is theirs to share.

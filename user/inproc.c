@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
  * libllamux over the engine in this process: what the module does for
- * /dev/llama, for one session and without threads of its own.
+ * /dev/llama, without threads of its own.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -12,10 +12,10 @@
 #include <string.h>
 
 #include "backend.h"
-#include "local.h"
+#include "shared.h"
 
 struct inproc {
-	struct local local;
+	struct shared *shared;
 	struct lx_session *session;
 	struct lx_session_stats last;	/* of the turn that ended */
 	struct llamux_options opt;
@@ -27,6 +27,21 @@ static struct inproc *to_inproc(struct llamux *l)
 	return l->priv;
 }
 
+static struct local *to_local(struct llamux *l)
+{
+	return &to_inproc(l)->shared->local;
+}
+
+static void lock(struct llamux *l)
+{
+	pthread_mutex_lock(&to_inproc(l)->shared->lock);
+}
+
+static void unlock(struct llamux *l)
+{
+	pthread_mutex_unlock(&to_inproc(l)->shared->lock);
+}
+
 static int fail_lx(struct llamux *l, int code, const struct lx_error *err)
 {
 	return llamux_fail(l, code, "%s",
@@ -35,72 +50,99 @@ static int fail_lx(struct llamux *l, int code, const struct lx_error *err)
 
 static int on_progress(void *ctx, u64 done, u64 total)
 {
-	struct inproc *in = ctx;
+	struct shared *s = ctx;
 
-	return in->opt.progress ?
-		in->opt.progress(in->opt.ctx, done, total) : 0;
+	return s->progress ? s->progress(s->progress_ctx, done, total) : 0;
 }
 
-static int open_session(struct inproc *in)
+static int load(struct llamux *l, struct inproc *in)
+{
+	const struct llamux_options *o = &in->opt;
+	struct lx_engine_params ep = { .n_ctx = o->n_ctx,
+				       .kv_type = o->kv_type };
+	struct lx_model_params mp = { .simd = o->simd, .as = o->as };
+	struct user_host_options opt = {
+		.n_threads = o->threads,
+		.ctx = in->shared,
+		.progress = on_progress,
+	};
+	struct local *local = &in->shared->local;
+	int ret;
+
+	if (!o->model)
+		return llamux_fail(l, -EINVAL, "no model file is given");
+	llamux_model_name(o->model, in->name);
+	in->shared->progress = o->progress;
+	in->shared->progress_ctx = o->ctx;
+	if (o->flags & LLAMUX_VOCAB_ONLY)
+		ret = local_open_vocab(local, o->model, &opt);
+	else
+		ret = local_open_engine(local, o->model, &opt, &mp, &ep);
+	return ret ? llamux_fail(l, ret, "%s", local->message) : 0;
+}
+
+static int join(struct llamux *l, struct inproc *in)
+{
+	struct llamux *other = in->opt.beside;
+
+	if (other->ops != &llamux_inproc || in->opt.flags & LLAMUX_VOCAB_ONLY)
+		return llamux_fail(l, -EINVAL, "no engine to share");
+	in->shared = shared_get(to_inproc(other)->shared);
+	memcpy(in->name, to_inproc(other)->name, sizeof(in->name));
+	if (!in->shared->local.engine)
+		return llamux_fail(l, -EINVAL, "only the vocabulary is loaded");
+	return 0;
+}
+
+static int open_session(struct llamux *l, struct inproc *in)
 {
 	struct lx_session_params p;
+	int ret;
 
 	lx_session_defaults(&p);
-	return lx_session_open(in->local.engine, &p, &in->session);
+	pthread_mutex_lock(&in->shared->lock);
+	ret = lx_session_open(in->shared->local.engine, &p, &in->session);
+	pthread_mutex_unlock(&in->shared->lock);
+	return ret ? llamux_fail(l, ret, "%s", llamux_strerror(ret)) : 0;
 }
 
 static int inproc_open(struct llamux *l, const struct llamux_options *o)
 {
-	struct lx_engine_params ep = { .n_ctx = o->n_ctx,
-				       .kv_type = o->kv_type };
-	struct lx_model_params mp = { .simd = o->simd, .as = o->as };
 	struct inproc *in = calloc(1, sizeof(*in));
-	struct user_host_options opt = {
-		.n_threads = o->threads,
-		.ctx = in,
-		.progress = on_progress,
-	};
 	int ret;
 
 	if (!in)
 		return llamux_fail(l, -ENOMEM, "%s", strerror(ENOMEM));
 	in->opt = *o;
-	ret = -EINVAL;
-	llamux_fail(l, ret, "no model file is given");
-	if (!o->model)
-		goto err_free;
-	llamux_model_name(o->model, in->name);
-	if (o->flags & LLAMUX_VOCAB_ONLY)
-		ret = local_open_vocab(&in->local, o->model, &opt);
-	else
-		ret = local_open_engine(&in->local, o->model, &opt, &mp, &ep);
-	llamux_fail(l, ret, "%s", in->local.message);
-	if (ret)
-		goto err_free;
-	if (!(o->flags & LLAMUX_VOCAB_ONLY)) {
-		ret = open_session(in);
-		llamux_fail(l, ret, "%s", llamux_strerror(ret));
-		if (ret)
-			goto err_close;
+	if (o->beside) {
+		ret = join(l, in);
+	} else {
+		in->shared = shared_new();
+		ret = in->shared ? load(l, in) :
+		      llamux_fail(l, -ENOMEM, "%s", strerror(ENOMEM));
 	}
-	l->message.text[0] = '\0';
+	if (!ret && !(o->flags & LLAMUX_VOCAB_ONLY))
+		ret = open_session(l, in);
+	if (ret) {
+		if (in->shared)
+			shared_put(in->shared);
+		free(in);
+		return ret;
+	}
 	l->priv = in;
 	return 0;
-
-err_close:
-	local_close(&in->local);
-err_free:
-	free(in);
-	return ret;
 }
 
 static void inproc_close(struct llamux *l)
 {
 	struct inproc *in = to_inproc(l);
 
-	if (in->session)
-		lx_session_close(in->session);
-	local_close(&in->local);
+	if (in->session) {
+		lock(l);
+		shared_close_session(in->shared, in->session);
+		unlock(l);
+	}
+	shared_put(in->shared);
 	free(in);
 }
 
@@ -120,8 +162,10 @@ static int inproc_info(struct llamux *l, struct llamux_info *info)
 
 	if (ret)
 		return ret;
-	m = lx_model_info(in->local.model);
-	lx_engine_info(in->local.engine, &e);
+	m = lx_model_info(to_local(l)->model);
+	lock(l);
+	lx_engine_info(to_local(l)->engine, &e);
+	unlock(l);
 	memset(info, 0, sizeof(*info));
 	if (m->chat > LX_CHAT_UNKNOWN)
 		info->features |= LLAMUX_FEATURE_CHAT;
@@ -144,7 +188,9 @@ static int inproc_get_params(struct llamux *l, struct llamux_params *p)
 
 	if (ret)
 		return ret;
+	lock(l);
 	lx_session_get(to_inproc(l)->session, &s);
+	unlock(l);
 	*p = (struct llamux_params){
 		.temperature_u = s.temperature_u,
 		.top_k = s.top_k,
@@ -188,8 +234,11 @@ static int inproc_set_params(struct llamux *l, const struct llamux_params *p)
 	if (ret)
 		return ret;
 	ret = lx_session_check(&s, &err);
-	if (!ret)
-		ret = lx_session_set(to_inproc(l)->session, &s);
+	if (ret)
+		return fail_lx(l, ret, &err);
+	lock(l);
+	ret = lx_session_set(to_inproc(l)->session, &s);
+	unlock(l);
 	return ret ? fail_lx(l, ret, &err) : 0;
 }
 
@@ -202,8 +251,10 @@ static int inproc_stats(struct llamux *l, struct llamux_stats *out)
 
 	if (ret)
 		return ret;
-	lx_engine_info(in->local.engine, &e);
+	lock(l);
+	lx_engine_info(to_local(l)->engine, &e);
 	lx_session_stats(in->session, &s);
+	unlock(l);
 	if (s.state == LX_SESSION_IDLE)	/* what the turn was */
 		s = in->last;
 	*out = (struct llamux_stats){
@@ -231,37 +282,29 @@ static int inproc_write(struct llamux *l, const char *text, size_t n,
 
 	if (ret)
 		return ret;
+	lock(l);
 	ret = lx_session_write(to_inproc(l)->session, (enum lx_role)role, text,
 			       n, flags);
+	unlock(l);
 	return ret ? llamux_fail(l, ret, "%s", llamux_strerror(ret)) : 0;
 }
 
-static void see_cancel(struct llamux *l)
+static void see_cancel(void *ctx)
 {
+	struct llamux *l = ctx;
+
 	if (__atomic_load_n(&l->cancelled, __ATOMIC_SEQ_CST))
 		lx_session_cancel(to_inproc(l)->session);
 }
 
 /*
- * One step of the engine. A cancel before the job is made ready is seen here,
- * one after that ends the job.
+ * One step of the engine, which is locked. A cancel before the job is made
+ * ready is seen here, one after that ends the job.
  */
 static int step(struct llamux *l)
 {
-	struct lx_engine *e = to_inproc(l)->local.engine;
-	int ret;
-
 	see_cancel(l);
-	ret = lx_engine_form(e);
-	if (ret <= 0)
-		return ret;
-	see_cancel(l);
-	ret = lx_engine_run(e);
-	see_cancel(l);
-	lx_engine_commit(e);
-	if (ret && ret != -LX_ECANCELED)
-		return llamux_fail(l, ret, "%s", llamux_strerror(ret));
-	return 0;
+	return shared_step(to_inproc(l)->shared, see_cancel, l);
 }
 
 static ssize_t end_turn(struct llamux *l)
@@ -277,13 +320,14 @@ static ssize_t end_turn(struct llamux *l)
 			   llamux_strerror(in->last.error));
 }
 
-static ssize_t inproc_read(struct llamux *l, char *buf, size_t n)
+/* With the engine locked. */
+static ssize_t read_turn(struct llamux *l, char *buf, size_t n)
 {
 	struct lx_session *s = to_inproc(l)->session;
 	struct lx_error err = { 0 };
 	struct lx_session_stats st;
 	size_t got;
-	int ret = no_session(l);
+	int ret = 0;
 
 	while (!ret) {
 		lx_session_stats(s, &st);
@@ -301,15 +345,25 @@ static ssize_t inproc_read(struct llamux *l, char *buf, size_t n)
 			return end_turn(l);
 		ret = step(l);
 	}
+	return llamux_fail(l, ret, "%s", llamux_strerror(ret));
+}
+
+static ssize_t inproc_read(struct llamux *l, char *buf, size_t n)
+{
+	ssize_t ret = no_session(l);
+
+	if (ret)
+		return ret;
+	lock(l);
+	ret = read_turn(l, buf, n);
+	unlock(l);
 	return ret;
 }
 
 static void inproc_cancel(struct llamux *l)
 {
-	struct inproc *in = to_inproc(l);
-
-	if (in->local.engine)
-		lx_engine_interrupt(in->local.engine);
+	if (to_local(l)->engine)
+		lx_engine_interrupt(to_local(l)->engine);
 }
 
 static int inproc_reset(struct llamux *l)
@@ -318,14 +372,16 @@ static int inproc_reset(struct llamux *l)
 
 	if (ret)
 		return ret;
+	lock(l);
 	ret = lx_session_reset(to_inproc(l)->session);
+	unlock(l);
 	return ret ? llamux_fail(l, ret, "%s", llamux_strerror(ret)) : 0;
 }
 
 static ssize_t inproc_tokenize(struct llamux *l, const char *text, size_t n,
 			       uint32_t flags, int32_t *ids, size_t max)
 {
-	s64 r = lx_tokenize(local_vocab(&to_inproc(l)->local), text, n, flags,
+	s64 r = lx_tokenize(local_vocab(to_local(l)), text, n, flags,
 			    ids, max);
 
 	if (r < 0)
@@ -336,7 +392,7 @@ static ssize_t inproc_tokenize(struct llamux *l, const char *text, size_t n,
 static ssize_t inproc_piece(struct llamux *l, int32_t id, uint32_t flags,
 			    char *text, size_t max)
 {
-	int r = lx_token_piece(local_vocab(&to_inproc(l)->local), id,
+	int r = lx_token_piece(local_vocab(to_local(l)), id,
 			       flags & LLAMUX_TOK_SPECIAL, text, max);
 
 	if (r < 0)
@@ -348,7 +404,7 @@ static ssize_t inproc_detokenize(struct llamux *l, const int32_t *ids,
 				 size_t n, uint32_t flags, char *text,
 				 size_t max)
 {
-	const struct lx_vocab *v = local_vocab(&to_inproc(l)->local);
+	const struct lx_vocab *v = local_vocab(to_local(l));
 	bool strip = lx_vocab_adds_space(v);
 	size_t room = lx_vocab_max_piece(v), len = 0, i, skip;
 	char *piece = malloc(room + 1);
@@ -378,8 +434,11 @@ static ssize_t inproc_tokens(struct llamux *l, int32_t *ids, size_t max)
 
 	if (ret)
 		return ret;
-	return lx_session_tokens(to_inproc(l)->session, ids,
-				 (u32)lx_min(max, (size_t)0xffffffffu));
+	lock(l);
+	ret = (int)lx_session_tokens(to_inproc(l)->session, ids,
+				     (u32)lx_min(max, (size_t)0xffffffffu));
+	unlock(l);
+	return ret;
 }
 
 static int inproc_set_stops(struct llamux *l, const char *text, size_t n)
@@ -388,7 +447,9 @@ static int inproc_set_stops(struct llamux *l, const char *text, size_t n)
 
 	if (ret)
 		return ret;
+	lock(l);
 	ret = lx_session_set_stops(to_inproc(l)->session, text, n);
+	unlock(l);
 	if (ret == -EINVAL)
 		return llamux_fail(l, ret, "a stop string is no UTF-8");
 	return ret ? llamux_fail(l, ret, "%s", llamux_strerror(ret)) : 0;
@@ -402,8 +463,10 @@ static int inproc_set_bias(struct llamux *l, const struct llamux_bias *bias,
 	_Static_assert(sizeof(*bias) == sizeof(struct lx_bias), "same layout");
 	if (ret)
 		return ret;
+	lock(l);
 	ret = lx_session_set_bias(to_inproc(l)->session,
 				  (const struct lx_bias *)bias, (u32)n);
+	unlock(l);
 	if (ret == -EINVAL)
 		return llamux_fail(l, ret, "a biased token is out of range or "
 				   "given twice");
@@ -419,13 +482,15 @@ static ssize_t inproc_logprobs(struct llamux *l, size_t first, uint32_t stride,
 
 	if (ret)
 		return ret;
+	lock(l);
 	n = lx_session_logprobs(s, 0, NULL, 0, &have);
-	if (max && have != stride)
-		return llamux_fail(l, -EINVAL, "%s", llamux_strerror(-EINVAL));
-	if (max)
+	if (max && have == stride)
 		lx_session_logprobs(s, (u32)lx_min(first, (size_t)n),
 				    (struct lx_logprob *)records,
 				    (u32)lx_min(max, (size_t)n), &have);
+	unlock(l);
+	if (max && have != stride)
+		return llamux_fail(l, -EINVAL, "%s", llamux_strerror(-EINVAL));
 	return n;
 }
 

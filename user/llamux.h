@@ -59,7 +59,10 @@ struct llamux_options {
 	const char *simd;	/* the best there is */
 	uint32_t n_ctx;		/* 0: what was trained and fits: llamux(1) */
 	uint32_t kv_type;	/* LLAMUX_KV_* */
-	/* Called while loading; non-zero ends it with that error. */
+	/*
+	 * Called while loading, and while long texts are tokenized, as long as
+	 * the engine lives; non-zero ends it with that error.
+	 */
 	int (*progress)(void *ctx, uint64_t done, uint64_t total);
 	void *ctx;
 	/*
@@ -67,6 +70,12 @@ struct llamux_options {
 	 * as in the file. As llamux_load.as_type.
 	 */
 	const char *as;
+	/*
+	 * In process only: a conversation on the engine of this one, which
+	 * may be closed first. Both may be used at a time; their steps are
+	 * computed together. All but the flags are then the engine's.
+	 */
+	struct llamux *beside;
 };
 
 /*
