@@ -82,6 +82,7 @@ LX_SRC := user/host.c user/pool.c user/files.c user/local.c user/output.c \
 	user/quantize.c user/shared.c
 LIB_SRC := user/client.c user/device.c user/ctl.c user/inproc.c
 TOOL_SRC := $(wildcard tools/*.c)
+SERVE_SRC := $(wildcard tools/serve/*.c)
 # tests/engine/test_X.c are programs, what lies beside them is theirs to share.
 TEST_SRC := $(wildcard tests/engine/test_*.c)
 HELP_SRC := $(filter-out $(TEST_SRC),$(wildcard tests/engine/*.c))
@@ -93,14 +94,20 @@ ENGINE_OBJ := $(call objects,$(ENGINE_SRC))
 FP_OBJ := $(call objects,$(FP_SRC))
 HOST_OBJ := $(call objects,$(LX_SRC) $(LIB_SRC))
 TOOL_OBJ := $(call objects,$(TOOL_SRC))
+SERVE_OBJ := $(call objects,$(SERVE_SRC))
 TEST_OBJ := $(call objects,$(TEST_SRC) $(HELP_SRC) $(FUZZ_SRC) \
 	fuzz/standalone.c)
-ALL_OBJ := $(ENGINE_OBJ) $(FP_OBJ) $(HOST_OBJ) $(TOOL_OBJ) $(TEST_OBJ)
+ALL_OBJ := $(ENGINE_OBJ) $(FP_OBJ) $(HOST_OBJ) $(TOOL_OBJ) $(SERVE_OBJ) \
+	$(TEST_OBJ)
 TESTS := $(patsubst tests/%.c,$(BUILD)/tests/%,$(TEST_SRC))
 FUZZERS := $(patsubst %.c,$(BUILD)/%,$(FUZZ_SRC))
 # These run inside booted kernels: nothing but a system call is needed there.
 KTESTS := $(patsubst tests/kernel/%.c,$(BUILD)/kernel-tests/%,$(KTEST_SRC))
 ALL_KTESTS := $(if $(SANITIZE),,$(KTESTS))
+# The gateway is built where its libraries are (scripts/deps.sh serve).
+HAVE_SERVE := $(shell printf '\043include <microhttpd.h>\n\043include <jansson.h>\n' | \
+	$(CC) -E - >/dev/null 2>&1 && echo y)
+SERVE := $(if $(HAVE_SERVE),$(BUILD)/llamux-serve)
 LIBS := $(BUILD)/libllamux.a $(BUILD)/liblx.a
 SONAME := libllamux.so.0
 SHARED := $(if $(SANITIZE),,$(BUILD)/$(SONAME))
@@ -114,7 +121,7 @@ all: command $(LIBS) $(SHARED) $(TESTS) $(ALL_KTESTS) ## Build the command, libr
 	@:
 
 .PHONY: command
-command: $(BUILD)/llamux ## Build the command
+command: $(BUILD)/llamux $(SERVE) ## Build the command
 	@:
 
 $(BUILD)/liblx.a: $(ENGINE_OBJ) $(FP_OBJ) $(call objects,$(LX_SRC))
@@ -131,6 +138,9 @@ $(BUILD)/$(SONAME): $(ENGINE_OBJ) $(FP_OBJ) $(HOST_OBJ) user/libllamux.map
 
 $(BUILD)/llamux: $(TOOL_OBJ) $(LIBS)
 	$(call short,LD)$(CC) $(LINK) $(LDFLAGS) -o $@ $^ -ldl
+
+$(BUILD)/llamux-serve: $(SERVE_OBJ) $(LIBS)
+	$(call short,LD)$(CC) $(LINK) $(LDFLAGS) -o $@ $^ -lmicrohttpd -ljansson
 
 $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(call objects,$(HELP_SRC)) $(LIBS)
 	@mkdir -p $(@D)
@@ -153,6 +163,9 @@ $(BUILD)/obj/engine/arch/x86/avx2%: ISA = $(AVX2)
 $(BUILD)/obj/engine/arch/x86/avx512%: ISA = $(AVX512)
 $(HOST_OBJ): FLAGS = $(BASE) $(PIC) -pthread $(USER_INC)
 $(TOOL_OBJ): FLAGS = $(BASE) -pthread $(USER_INC)
+$(SERVE_OBJ): FLAGS = $(BASE) -pthread $(USER_INC) -Itools \
+	-DSERVE_PAGE='"tools/serve/page.html"'
+$(BUILD)/obj/tools/serve/page.o: tools/serve/page.html
 $(TEST_OBJ): FLAGS = $(BASE) -pthread $(USER_INC) -Itests \
 	-Itests/engine -Iengine -Ifuzz
 
@@ -182,7 +195,7 @@ export PROMPT ASK
 
 .PHONY: test
 test: ## Run everything CI runs, or the tests named T=...
-	@scripts/deps.sh build check test
+	@scripts/deps.sh build check test serve
 	@$(MAKE) --no-print-directory $(JOBS) all
 	@tests/run $(T)
 
@@ -240,6 +253,8 @@ INSTALLED := \
 	644:$(BUILD)/completion/zsh:$(ZSHCOMPDIR)/_llamux \
 	644:$(BUILD)/completion/fish:$(FISHCOMPDIR)/llamux.fish \
 	644:models/llamux-default.gguf:$(DATADIR)/llamux/default.gguf
+INSTALLED += $(if $(SERVE),755:$(SERVE):$(BINDIR)/llamux-serve \
+	644:man/llamux-serve.1:$(MANDIR)/man1/llamux-serve.1)
 # INSTALLED, a word of an entry: $(call part,N,ENTRY)
 part = $(word $(1),$(subst :, ,$(2)))
 
@@ -267,7 +282,7 @@ $(BUILD)/libllamux.pc: user/libllamux.pc.in
 
 .PHONY: install
 install: $(LIBS) $(SHARED) $(BUILD)/libllamux.pc ## Install all, the module if built
-install: $(COMPLETIONS) $(MAN3)
+install: $(SERVE) $(COMPLETIONS) $(MAN3)
 	$(foreach f,$(INSTALLED),$(call install_file,$(f)))
 	ln -sf $(SONAME) "$(DESTDIR)$(LIBDIR)/libllamux.so"
 	@[ ! -e $(KO) ] || scripts/install-module $(KO) "$(DESTDIR)"

@@ -3,10 +3,12 @@
 #
 # Install the Debian packages that a part of the project needs.
 #
-#	scripts/deps.sh GROUP...	groups: build check test kernel qemu uml fuzz deb
+#	scripts/deps.sh GROUP...	groups: build check test serve page kernel
+#					qemu uml fuzz deb
 #
-# build: the tools; check: style; test: what tests run; kernel: modules for
-# Debian's kernels; qemu, uml: the beds (see beds/README.md); fuzz: clang; deb: packages.
+# build: the tools; check: style; test: what tests run; serve: llamux-serve;
+# page: a browser for the test of its page; kernel: modules for Debian's
+# kernels; qemu, uml: the beds (see beds/README.md); fuzz: clang; deb: packages.
 # Nothing is called when nothing is missing. Set LLAMUX_NO_DEPS=1 to be told
 # what is missing instead of having it installed.
 set -euo pipefail
@@ -16,7 +18,9 @@ packages() {
 	case $1 in
 	build) echo gcc make libc6-dev libedit2 ;;
 	check) echo shellcheck clang-format binutils ;;
-	test) echo python3 pkg-config mandoc fish zsh ;;
+	test) echo python3 pkg-config mandoc fish zsh curl ;;
+	serve) echo libmicrohttpd-dev libjansson-dev ;;
+	page) echo chromium fonts-dejavu-core ;;
 	kernel) echo gcc make libc6-dev dwarves kmod xz-utils debootstrap util-linux ;;
 	qemu) echo qemu-system-x86 busybox-static cpio kmod xz-utils util-linux ;;
 	uml) echo gcc make libc6-dev flex bison bc libelf-dev libssl-dev dwarves xz-utils \
@@ -24,7 +28,7 @@ packages() {
 	fuzz) echo clang ;;
 	deb) echo dpkg-dev debhelper dh-dkms lintian gcc make libc6-dev xz-utils ;;
 	*)
-		echo "deps: no group '$1' (build check test kernel qemu uml fuzz deb)" >&2
+		echo "deps: no group '$1' (build check test serve page kernel qemu uml fuzz deb)" >&2
 		return 2
 		;;
 	esac

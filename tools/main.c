@@ -17,6 +17,7 @@ static const struct command *const commands[] = {
 	&command_default, &command_models, &command_ps, &command_status,
 	&command_plan, &command_tokenize, &command_detokenize,
 	&command_logits, &command_bench, &command_quantize,
+	&command_serve,
 };
 
 #define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))

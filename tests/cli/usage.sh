@@ -7,7 +7,7 @@ set -uo pipefail
 . "$(dirname "$0")/lib.sh"
 
 commands='ask chat load unload default models ps status plan tokenize
-	detokenize logits bench quantize'
+	detokenize logits bench quantize serve'
 
 run
 is "nothing to do is a usage error" exits 2

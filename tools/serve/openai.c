@@ -1,0 +1,305 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * OpenAI's paths: models, chat completions, completions, embeddings.
+ */
+#include <string.h>
+
+#include "answer.h"
+#include "field.h"
+#include "openai.h"
+#include "server.h"
+
+#define COMPLETION_TOKENS 16	/* of a completion that does not say */
+
+/* ---- models ---- */
+
+enum MHD_Result openai_models(struct request *r)
+{
+	json_t *list = backend_models(&r->server->backend), *model;
+	json_t *data = json_array();
+	time_t since = time(NULL) - (time_t)((now_ns() -
+			r->server->metrics.start_ns) / 1000000000u);
+	size_t i;
+
+	json_array_foreach(list, i, model)
+		json_array_append_new(data, json_pack(
+			"{s:O, s:s, s:I, s:s}",
+			"id", json_object_get(model, "name"),
+			"object", "model", "created", (json_int_t)since,
+			"owned_by", "llamux"));
+	json_decref(list);
+	return reply_json(r, 200, json_pack("{s:s, s:o}", "object", "list",
+					    "data", data));
+}
+
+/* ---- what both completions ask ---- */
+
+/* Fields that would change the answer and are not there. 0 or -1. */
+static int refuse(struct problem *p, const json_t *json)
+{
+	static const char *const unsupported[] = {
+		"logit_bias", "suffix", "functions", "function_call", "audio",
+		"prediction", NULL
+	};
+	int64_t n = 1, best = 1;
+	bool echo = false;
+
+	if (field_int(p, json, "n", 1, 128, &n) < 0 ||
+	    field_int(p, json, "best_of", 1, 128, &best) < 0 ||
+	    field_bool(p, json, "echo", &echo) < 0)
+		return -1;
+	if (n > 1)
+		return problem_field(p, "n", "only one answer (n = 1) is made");
+	if (best > 1)
+		return problem_field(p, "best_of", "only best_of = 1 is supported");
+	if (echo)
+		return problem_field(p, "echo", "echo is not supported");
+	for (size_t i = 0; unsupported[i]; i++) {
+		json_t *v = json_object_get(json, unsupported[i]);
+
+		if (v && !json_is_null(v) && !json_is_false(v) &&
+		    !(json_is_object(v) && !json_object_size(v)) &&
+		    !(json_is_string(v) && !json_string_length(v)))
+			return problem_field(p, unsupported[i],
+					     "%s is not supported",
+					     unsupported[i]);
+	}
+	return 0;
+}
+
+/* Fields that wait for the engine. 0 or -1. */
+static int not_yet(struct problem *p, const json_t *json)
+{
+	json_t *format = json_object_get(json, "response_format");
+	const char *type = json_string_value(json_object_get(format, "type"));
+	json_t *logprobs = json_object_get(json, "logprobs");
+
+	if (json_is_true(logprobs) || json_is_integer(logprobs))
+		return problem_field(p, "logprobs",
+				     "logprobs are not supported yet");
+	if (format && !json_is_null(format) && (!type || strcmp(type, "text")))
+		return problem_field(p, "response_format",
+				     "only the response format 'text' is supported yet");
+	if (json_array_size(json_object_get(json, "tools")))
+		return problem_field(p, "tools", "tools are not supported yet");
+	return 0;
+}
+
+static int common(struct answer *a, const json_t *json)
+{
+	struct problem *p = &a->request->problem;
+	json_t *options = NULL;
+
+	if (field_string(p, json, "model", &a->ask.model) < 0 ||
+	    field_bool(p, json, "stream", &a->stream) < 0 ||
+	    field_object(p, json, "stream_options", &options) < 0 ||
+	    field_bool(p, options, "include_usage", &a->usage) < 0 ||
+	    refuse(p, json) || not_yet(p, json) ||
+	    sampling_openai(&a->ask.sampling, p, json) ||
+	    stops_parse(&a->ask.stops, p, json_object_get(json, "stop"),
+			"stop"))
+		return -1;
+	return 0;
+}
+
+/* ---- replies ---- */
+
+static json_t *usage(const struct answer *a)
+{
+	const struct llamux_stats *s = &a->turn.stats;
+
+	return json_pack("{s:i, s:i, s:i, s:{s:i}}",
+			 "prompt_tokens", (int)s->n_prompt,
+			 "completion_tokens", (int)s->n_gen,
+			 "total_tokens", (int)(s->n_prompt + s->n_gen),
+			 "prompt_tokens_details",
+			 "cached_tokens", (int)s->n_cached);
+}
+
+/* What all objects have; @choice is given up, NULL: none. */
+static json_t *object(const struct answer *a, const char *prefix,
+		      const char *kind, json_t *choice)
+{
+	char id[sizeof(a->id) + 16];
+	json_t *choices = json_array();
+
+	snprintf(id, sizeof(id), "%s-%s", prefix, a->id);
+	if (choice)
+		json_array_append_new(choices, choice);
+	return json_pack("{s:s, s:s, s:I, s:s, s:o}", "id", id, "object", kind,
+			 "created", (json_int_t)a->created,
+			 "model", a->turn.info.model, "choices", choices);
+}
+
+/* An event of a stream. */
+static void event(struct buffer *out, json_t *json)
+{
+	buffer_str(out, "data: ");
+	buffer_json(out, json);
+	buffer_str(out, "\n\n");
+}
+
+static void broken(struct answer *a, struct buffer *out)
+{
+	event(out, problem_json(&a->request->problem, DIALECT_OPENAI));
+}
+
+/* The end of a stream: the reason, usage when it was asked for, the mark. */
+static void last(struct answer *a, struct buffer *out, json_t *final,
+		 json_t *bare)
+{
+	if (a->usage)
+		json_object_set_new(final, "usage", json_null());
+	event(out, final);
+	if (a->usage) {
+		json_object_set_new(bare, "usage", usage(a));
+		event(out, bare);
+	} else {
+		json_decref(bare);
+	}
+	buffer_str(out, "data: [DONE]\n\n");
+}
+
+/* ---- chat completions ---- */
+
+static json_t *chat_object(const struct answer *a, json_t *choice)
+{
+	return object(a, "chatcmpl", a->stream ? "chat.completion.chunk" :
+		      "chat.completion", choice);
+}
+
+static json_t *delta(json_t *what, const char *reason)
+{
+	return json_pack("{s:i, s:o, s:n, s:s?}", "index", 0, "delta", what,
+			 "logprobs", "finish_reason", reason);
+}
+
+static void chat_piece(struct answer *a, struct buffer *out, const char *text,
+		       size_t n)
+{
+	json_t *what = json_pack("{s:o}", "content", text_json(text, n));
+	json_t *chunk;
+
+	if (!a->n_pieces)
+		json_object_set_new(what, "role", json_string("assistant"));
+	chunk = chat_object(a, delta(what, NULL));
+	if (a->usage)
+		json_object_set_new(chunk, "usage", json_null());
+	event(out, chunk);
+}
+
+static void chat_end(struct answer *a, struct buffer *out)
+{
+	if (!a->n_pieces)
+		chat_piece(a, out, "", 0);
+	last(a, out, chat_object(a, delta(json_object(),
+					  turn_reason(&a->turn))),
+	     chat_object(a, NULL));
+}
+
+static json_t *chat_whole(struct answer *a, const char *text, size_t n)
+{
+	json_t *all = chat_object(a, json_pack(
+		"{s:i, s:{s:s, s:o, s:n}, s:n, s:s}", "index", 0, "message",
+		"role", "assistant", "content", text_json(text, n), "refusal",
+		"logprobs", "finish_reason", turn_reason(&a->turn)));
+
+	json_object_set_new(all, "usage", usage(a));
+	return all;
+}
+
+static const struct format chat_format = {
+	.type = "text/event-stream",
+	.piece = chat_piece,
+	.end = chat_end,
+	.broken = broken,
+	.whole = chat_whole,
+};
+
+enum MHD_Result openai_chat(struct request *r)
+{
+	struct answer *a = answer_new(r, &chat_format);
+
+	if (!a || common(a, r->json) ||
+	    prompt_chat(&a->ask.prompt, &r->problem,
+			json_object_get(r->json, "messages")))
+		return reply_problem(r);
+	return answer_serve(a);
+}
+
+/* ---- completions ---- */
+
+static json_t *text_object(const struct answer *a, const char *text, size_t n,
+			   const char *reason)
+{
+	return object(a, "cmpl", "text_completion", json_pack(
+		"{s:o, s:i, s:n, s:s?}", "text", text_json(text, n),
+		"index", 0, "logprobs", "finish_reason", reason));
+}
+
+static void text_piece(struct answer *a, struct buffer *out, const char *text,
+		       size_t n)
+{
+	json_t *chunk = text_object(a, text, n, NULL);
+
+	if (a->usage)
+		json_object_set_new(chunk, "usage", json_null());
+	event(out, chunk);
+}
+
+static void text_end(struct answer *a, struct buffer *out)
+{
+	last(a, out, text_object(a, "", 0, turn_reason(&a->turn)),
+	     object(a, "cmpl", "text_completion", NULL));
+}
+
+static json_t *text_whole(struct answer *a, const char *text, size_t n)
+{
+	json_t *all = text_object(a, text, n, turn_reason(&a->turn));
+
+	json_object_set_new(all, "usage", usage(a));
+	return all;
+}
+
+static const struct format text_format = {
+	.type = "text/event-stream",
+	.piece = text_piece,
+	.end = text_end,
+	.broken = broken,
+	.whole = text_whole,
+};
+
+/* A string, or an array of one. 0 or -1. */
+static int text_prompt(struct ask *ask, struct problem *p, json_t *prompt)
+{
+	if (json_array_size(prompt) == 1)
+		prompt = json_array_get(prompt, 0);
+	if (!json_is_string(prompt))
+		return problem_field(p, "prompt",
+				     "prompt is not one string (of texts one a request is taken, of token ids none)");
+	ask->prompt.raw = true;
+	prompt_add(&ask->prompt, LLAMUX_ROLE_USER, json_string_value(prompt),
+		   json_string_length(prompt));
+	return 0;
+}
+
+enum MHD_Result openai_completions(struct request *r)
+{
+	struct answer *a = answer_new(r, &text_format);
+
+	if (!a || common(a, r->json) ||
+	    text_prompt(&a->ask, &r->problem,
+			json_object_get(r->json, "prompt")))
+		return reply_problem(r);
+	sampling_limit(&a->ask.sampling, COMPLETION_TOKENS);
+	return answer_serve(a);
+}
+
+/* ---- embeddings ---- */
+
+enum MHD_Result openai_embeddings(struct request *r)
+{
+	problem_set(&r->problem, 400, NULL,
+		    "embeddings are not supported yet");
+	return reply_problem(r);
+}

@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * One answer.
+ */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include <errno.h>
+#include <string.h>
+
+#include "connection.h"
+#include "request.h"
+#include "server.h"
+#include "turn.h"
+
+static int fail(struct turn *t, int err)
+{
+	return problem_errno(&t->request->problem, err,
+			     t->l ? llamux_error(t->l) : NULL);
+}
+
+static int enter(struct turn *t)
+{
+	struct request *r = t->request;
+	int ret = gate_enter(&r->server->gate, r->connection);
+
+	t->entered = !ret;
+	if (ret == -EAGAIN)
+		return problem_set(&r->problem, 503, "unavailable",
+				   "too many requests wait: try again");
+	if (ret)
+		return problem_set(&r->problem, 503, "unavailable",
+				   "the client is gone");
+	return 0;
+}
+
+static int open_model(struct turn *t)
+{
+	struct request *r = t->request;
+	struct llamux_message msg = { "" };
+	int ret;
+
+	ret = backend_talk(&r->server->backend, t->ask->model, &t->l, &msg);
+	if (ret)
+		return problem_errno(&r->problem, ret, msg.text);
+	ret = llamux_info(t->l, &t->info);
+	if (ret)
+		return fail(t, ret);
+	if (!t->ask->prompt.raw && !(t->info.features & LLAMUX_FEATURE_CHAT))
+		return problem_set(&r->problem, 400, NULL,
+				   "the chat format of '%s' is not known: only raw completions can be made",
+				   t->info.model);
+	return 0;
+}
+
+static int configure(struct turn *t)
+{
+	struct llamux_params p;
+	int ret = llamux_get_params(t->l, &p);
+
+	if (!ret) {
+		sampling_apply(&t->ask->sampling, &p);
+		if (t->ask->prompt.raw)
+			p.flags |= LLAMUX_RAW;
+		ret = llamux_set_params(t->l, &p);
+	}
+	return ret ? fail(t, ret) : 0;
+}
+
+/* What the model goes on to say is not wanted. */
+static void stop_here(struct turn *t)
+{
+	char drop[1024];
+
+	llamux_cancel(t->l);
+	while (llamux_read(t->l, drop, sizeof(drop)) > 0)
+		;
+	t->over = true;
+}
+
+/* Read once. 0 or -1. */
+static int fetch(struct turn *t)
+{
+	char piece[4096];
+	ssize_t n = llamux_read(t->l, piece, sizeof(piece));
+
+	if (n <= 0)
+		t->over = true;
+	if (n < 0)
+		return fail(t, (int)n);
+	buffer_add(&t->text, piece, (size_t)n);
+	return t->text.failed ? fail(t, -ENOMEM) : 0;
+}
+
+int turn_start(struct turn *t, struct request *r, const struct ask *ask)
+{
+	int ret;
+
+	*t = (struct turn){ .request = r, .ask = ask, .start = now_ns(),
+			    .over = true };
+	connection_watch(r->connection, true);
+	if (enter(t) || open_model(t) || configure(t))
+		return -1;
+	ret = prompt_write(&ask->prompt, t->l);
+	if (ret)
+		return fail(t, ret);
+	/* Not before: a write takes a cancel back. */
+	connection_attach(r->connection, t->l);
+	t->over = false;
+	return fetch(t);
+}
+
+static int finish(struct turn *t)
+{
+	int ret = llamux_stats(t->l, &t->stats);
+
+	if (ret)
+		return fail(t, ret);
+	if (t->stats.finish == LLAMUX_FINISH_CANCELLED && !t->stopped)
+		return problem_set(&t->request->problem, 503, "unavailable",
+				   "the answer was cancelled");
+	return 0;
+}
+
+int turn_next(struct turn *t, const char **text, size_t *n)
+{
+	bool found;
+
+	buffer_drop(&t->text, t->given);
+	t->given = 0;
+	for (;;) {
+		*n = stops_find(&t->ask->stops, t->text.data, t->text.n,
+				t->over, &found);
+		if (found) {
+			if (!t->over)
+				stop_here(t);
+			t->stopped = true;
+			t->text.n = *n;
+		}
+		if (*n)
+			break;
+		if (t->over)
+			return finish(t);
+		if (fetch(t))
+			return -1;
+	}
+	*text = t->text.data;
+	t->given = *n;
+	return 1;
+}
+
+void turn_end(struct turn *t)
+{
+	struct request *r = t->request;
+
+	if (!r)
+		return;
+	connection_attach(r->connection, NULL);
+	connection_watch(r->connection, false);
+	if (t->l) {
+		if (!t->over)
+			stop_here(t);
+		if (!llamux_stats(t->l, &t->stats))
+			metrics_turn(&r->server->metrics, &t->stats,
+				     t->stopped, now_ns() - t->start);
+		llamux_close(t->l);
+	}
+	if (t->entered)
+		gate_leave(&r->server->gate);
+	buffer_free(&t->text);
+	t->request = NULL;
+}
+
+const char *turn_reason(const struct turn *t)
+{
+	if (t->stopped || t->stats.finish == LLAMUX_FINISH_EOG)
+		return "stop";
+	return "length";
+}

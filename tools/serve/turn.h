@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * One answer: a place in the queue, a conversation of its own, its text.
+ */
+#ifndef SERVE_TURN_H
+#define SERVE_TURN_H
+
+#include "llamux.h"
+#include "prompt.h"
+#include "sampling.h"
+#include "stop.h"
+
+struct request;
+
+/* What is asked for. Texts are borrowed from the request. */
+struct ask {
+	const char *model;	/* NULL: the default one */
+	struct prompt prompt;
+	struct sampling sampling;
+	struct stops stops;
+};
+
+struct turn {
+	struct request *request;
+	const struct ask *ask;
+	struct llamux *l;
+	struct llamux_info info;
+	struct llamux_stats stats;	/* when it is over */
+	struct buffer text;	/* read and not given out */
+	size_t given;		/* of it, by the last call */
+	uint64_t start;		/* ns */
+	bool entered;		/* has a place */
+	bool over;		/* nothing more is to be read */
+	bool stopped;		/* by a stop string */
+};
+
+/* Up to the first text. 0, or -1 with the request's problem set. */
+int turn_start(struct turn *t, struct request *r, const struct ask *ask);
+/*
+ * The next text, valid until the next call: 1; 0 at the end, with the stats;
+ * -1 with the request's problem set.
+ */
+int turn_next(struct turn *t, const char **text, size_t *n);
+/* Give everything back, cancelling what is under way. May be called twice. */
+void turn_end(struct turn *t);
+/* "stop" or "length", as both dialects have it. */
+const char *turn_reason(const struct turn *t);
+
+#endif
