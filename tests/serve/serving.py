@@ -89,13 +89,13 @@ class Reply:
 class Gateway:
     """llamux-serve --user on a socket, and on TCP with tcp=True."""
 
-    def __init__(self, *options, tcp=False, binary=SERVE):
+    def __init__(self, *options, tcp=False, port=0, model=MODEL, binary=SERVE):
         self.dir = tempfile.mkdtemp()
         self.path = os.path.join(self.dir, "serve.sock")
         self.log = os.path.join(self.dir, "log")
-        args = [binary, "--user", "-m", MODEL, "-t", "2", "--socket", self.path]
+        args = [binary, "--user", "-m", model, "-t", "2", "--socket", self.path]
         if tcp:
-            args += ["--listen", "127.0.0.1:0"]
+            args += ["--listen", "127.0.0.1:%d" % port]
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen(args + list(options), stderr=log)
         self.port = self.token = None

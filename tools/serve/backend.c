@@ -207,13 +207,26 @@ json_t *backend_stats(struct backend *b)
 	return stats;
 }
 
+static uint64_t resident(void)
+{
+	FILE *f = fopen("/proc/self/statm", "re");
+	unsigned long all, pages = 0;
+
+	if (!f)
+		return 0;
+	if (fscanf(f, "%lu %lu", &all, &pages) != 2)
+		pages = 0;
+	fclose(f);
+	return pages * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
 uint64_t backend_memory(struct backend *b)
 {
 	json_t *list = backend_models(b), *model;
-	uint64_t sum = 0;
+	uint64_t sum = b->user ? resident() : 0;
 	size_t i;
 
-	json_array_foreach(list, i, model)
+	json_array_foreach(b->user ? NULL : list, i, model)
 		sum += (uint64_t)json_integer_value(
 			json_object_get(model, "bytes"));
 	json_decref(list);

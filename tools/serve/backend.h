@@ -38,7 +38,7 @@ json_t *backend_model(struct backend *b, const char *name);
 /* What /proc/llamux/sessions and stats say of this process and of all; NULL. */
 json_t *backend_sessions(struct backend *b);
 json_t *backend_stats(struct backend *b);
-/* Bytes that models take. */
+/* Bytes that models take; in process, that it takes. */
 uint64_t backend_memory(struct backend *b);
 
 #endif

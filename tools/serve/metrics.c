@@ -30,6 +30,11 @@ void metrics_request(struct metrics *m, const struct request *r)
 	add(&m->requests[route_index(r->route)][class < 6 ? class : 5], 1);
 }
 
+void metrics_tokens(struct metrics *m, uint64_t n)
+{
+	add(&m->answer_tokens, n);
+}
+
 void metrics_turn(struct metrics *m, const struct llamux_stats *st,
 		  bool stopped, uint64_t ns)
 {
@@ -43,7 +48,6 @@ void metrics_turn(struct metrics *m, const struct llamux_stats *st,
 		add(&m->failed, 1);
 	add(&m->prompt_tokens, st->n_prompt);
 	add(&m->cached_tokens, st->n_cached);
-	add(&m->answer_tokens, st->n_gen);
 	add(&m->first_ns, st->prompt_ns);
 	add(&m->gen_ns, st->gen_ns);
 	while (i < METRICS_BUCKETS && seconds > bounds[i])

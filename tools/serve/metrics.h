@@ -25,7 +25,12 @@ struct metrics {
 };
 
 void metrics_request(struct metrics *m, const struct request *r);
-/* @stopped: by a stop string, which is no cancel to the client. */
+/* @n further tokens of an answer that goes on. */
+void metrics_tokens(struct metrics *m, uint64_t n);
+/*
+ * A turn has ended; tokens of its answer were counted before. @stopped: by a
+ * stop string, which is no cancel to the client.
+ */
 void metrics_turn(struct metrics *m, const struct llamux_stats *st,
 		  bool stopped, uint64_t ns);
 /* GET /metrics, GET /llamux/status */

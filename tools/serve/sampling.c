@@ -14,7 +14,7 @@ enum {
 	SET_TEMPERATURE = 1 << 0, SET_TOP_K = 1 << 1, SET_TOP_P = 1 << 2,
 	SET_MIN_P = 1 << 3, SET_REPEAT = 1 << 4, SET_LAST_N = 1 << 5,
 	SET_PRESENCE = 1 << 6, SET_FREQUENCY = 1 << 7, SET_SEED = 1 << 8,
-	SET_TOKENS = 1 << 9,
+	SET_TOKENS = 1 << 9, SET_IGNORE_EOG = 1 << 10,
 };
 
 /* One number of a request, and where it belongs. */
@@ -128,6 +128,12 @@ static int tokens(struct sampling *s, struct problem *p, const json_t *json,
 
 int sampling_openai(struct sampling *s, struct problem *p, const json_t *json)
 {
+	bool on = false;
+
+	if (field_bool(p, json, "ignore_eos", &on) < 0)
+		return -1;
+	if (on)
+		s->set |= SET_IGNORE_EOG;
 	if (knobs(s, p, json, openai_knobs) || whole_knobs(s, p, json) ||
 	    tokens(s, p, json, "max_tokens", 1) ||
 	    tokens(s, p, json, "max_completion_tokens", 1))
@@ -182,6 +188,8 @@ void sampling_apply(const struct sampling *s, struct llamux_params *to)
 		to->frequency_penalty_u = from->frequency_penalty_u;
 	if (s->set & SET_TOKENS)
 		to->max_tokens = from->max_tokens;
+	if (s->set & SET_IGNORE_EOG)
+		to->flags |= LLAMUX_IGNORE_EOG;
 	if (s->set & SET_SEED)
 		to->seed = from->seed;
 	else if (getrandom(&to->seed, sizeof(to->seed), GRND_NONBLOCK) < 0)

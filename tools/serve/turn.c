@@ -13,6 +13,8 @@
 #include "server.h"
 #include "turn.h"
 
+#define COUNT_NS 200000000	/* between two looks at a turn's numbers */
+
 static int fail(struct turn *t, int err)
 {
 	return problem_errno(&t->request->problem, err,
@@ -78,6 +80,20 @@ static void stop_here(struct turn *t)
 	t->over = true;
 }
 
+/* Tell the counters, now and then, how far it is. */
+static void count(struct turn *t, bool now)
+{
+	struct metrics *m = &t->request->server->metrics;
+
+	if (!now && now_ns() - t->counted_at < COUNT_NS)
+		return;
+	t->counted_at = now_ns();
+	if (llamux_stats(t->l, &t->stats) || t->stats.n_gen <= t->counted)
+		return;
+	metrics_tokens(m, t->stats.n_gen - t->counted);
+	t->counted = t->stats.n_gen;
+}
+
 /* Read once. 0 or -1. */
 static int fetch(struct turn *t)
 {
@@ -89,6 +105,7 @@ static int fetch(struct turn *t)
 	if (n < 0)
 		return fail(t, (int)n);
 	buffer_add(&t->text, piece, (size_t)n);
+	count(t, false);
 	return t->text.failed ? fail(t, -ENOMEM) : 0;
 }
 
@@ -160,6 +177,7 @@ void turn_end(struct turn *t)
 	if (t->l) {
 		if (!t->over)
 			stop_here(t);
+		count(t, true);
 		if (!llamux_stats(t->l, &t->stats))
 			metrics_turn(&r->server->metrics, &t->stats,
 				     t->stopped, now_ns() - t->start);

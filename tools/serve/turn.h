@@ -29,6 +29,8 @@ struct turn {
 	struct buffer text;	/* read and not given out */
 	size_t given;		/* of it, by the last call */
 	uint64_t start;		/* ns */
+	uint64_t counted_at;	/* ns: when the counters last heard of it */
+	uint32_t counted;	/* tokens they know of */
 	bool entered;		/* has a place */
 	bool over;		/* nothing more is to be read */
 	bool stopped;		/* by a stop string */
