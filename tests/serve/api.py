@@ -307,6 +307,33 @@ def test_queue():
         g.clean()
 
 
+def test_slow():
+    """Who asks too slowly, byte by byte, is shown the door; who is too many, too."""
+    g = Gateway("--timeout", "2", "--connections", "2")
+    try:
+        s = g.raw()
+        start = time.time()
+        try:
+            while time.time() - start < 10:
+                s.sendall(b"X")
+                time.sleep(0.1)
+        except OSError:
+            pass
+        check("a slow client", 1 < time.time() - start < 6, time.time() - start)
+        s.close()
+        r = g.ask("/v1/completions", dict(LONG, prompt="x", ignore_eos=True,
+                                          max_tokens=100000))
+        check("within the time", r.status == 200, r.text)
+        some = [g.raw() for _ in range(2)]
+        r = g.ask("/health")
+        check("one too many", r.status == 503 and r.headers["Connection"] == "close",
+              r.status)
+        for s in some:
+            s.close()
+    finally:
+        g.clean()
+
+
 def test_tcp():
     g = Gateway(tcp=True)
     try:
@@ -425,6 +452,7 @@ def main():
     finally:
         g.clean()
     timed(test_queue)
+    timed(test_slow)
     timed(test_tcp)
     finish()
 

@@ -22,7 +22,8 @@
 
 #define LOOK_MS 50		/* how often, while any is watched */
 #define IDLE_MS 1000		/* otherwise: for the time limits */
-#define ASK_NS 30000000000ull	/* a request has to come in */
+#define ASK_SECONDS 30		/* a request has to come in */
+#define EXCESS_NS 2000000000ull	/* that of one too many */
 
 uint64_t now_ns(void)
 {
@@ -59,7 +60,8 @@ static void check_time(struct connections *all)
 	struct connection *c;
 
 	for (c = all->head.next; c != &all->head; c = c->next) {
-		limit = c->phase == CONNECTION_ASKING ? all->ask_ns :
+		limit = c->excess ? EXCESS_NS :
+			c->phase == CONNECTION_ASKING ? all->ask_ns :
 							all->answer_ns;
 		if (!c->ended && now - c->since > limit)
 			end(c);
@@ -130,8 +132,9 @@ int connections_start(struct connections *all, uint32_t max,
 	all->head.next = &all->head;
 	all->head.prev = &all->head;
 	all->n_max = max;
-	all->ask_ns = ASK_NS;
-	all->answer_ns = answer_seconds * 1000000000ull;
+	all->ask_ns = 1000000000ull * (answer_seconds < ASK_SECONDS ?
+				       answer_seconds : ASK_SECONDS);
+	all->answer_ns = 1000000000ull * answer_seconds;
 	pthread_mutex_init(&all->lock, NULL);
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
@@ -178,8 +181,10 @@ struct connection *connection_open(struct connections *all, int fd, bool tcp)
 	c->prev = all->head.prev;
 	c->prev->next = c;
 	c->next->prev = c;
+	c->excess = all->n >= all->n_max;
 	all->n++;
 	all->n_total++;
+	all->n_excess += c->excess;
 	pthread_mutex_unlock(&all->lock);
 	return c;
 }

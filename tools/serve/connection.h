@@ -25,6 +25,7 @@ struct connection {
 	int fd;			/* the HTTP library's */
 	bool tcp;
 	bool allowed;		/* the peer's uid may use the Unix socket */
+	bool excess;		/* one too many: only to be told so */
 	uid_t uid;
 	/* Under connections.lock: */
 	enum connection_phase phase;
@@ -40,9 +41,10 @@ struct connections {
 	pthread_cond_t wake;
 	pthread_t thread;
 	struct connection head;	/* of a ring */
-	uint32_t n, n_watched, n_max;
+	uint32_t n, n_watched;
+	uint32_t n_max;		/* further ones are in excess */
 	uint64_t ask_ns, answer_ns;
-	uint64_t n_total, n_gone, n_slow;	/* counters */
+	uint64_t n_total, n_gone, n_slow, n_excess;	/* counters */
 	bool stop;
 	bool draining;		/* every turn is cancelled at once */
 };

@@ -6,6 +6,7 @@
 #define _GNU_SOURCE
 #endif
 #include <errno.h>
+#include <malloc.h>
 #include <signal.h>
 
 #include "server.h"
@@ -37,6 +38,8 @@ int main(int argc, char **argv)
 	if (!config_parse(&config, argc, argv, &status))
 		return status;
 	block_signals(&set);
+	/* Threads come and go: what one has freed is to serve the next. */
+	mallopt(M_ARENA_MAX, 2);
 	ret = server_start(&server, &config);
 	if (ret)
 		return exit_code(ret);

@@ -146,6 +146,9 @@ static void put_own(struct buffer *b, struct server *s)
 	one(b, "serve_connections_total", "counter",
 	    "Connections since the start.",
 	    (double)get(&s->connections.n_total));
+	one(b, "serve_connections_refused_total", "counter",
+	    "Connections that were too many.",
+	    (double)get(&s->connections.n_excess));
 	one(b, "serve_clients_gone_total", "counter",
 	    "Clients that left before their answer was complete.",
 	    (double)get(&s->connections.n_gone));

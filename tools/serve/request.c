@@ -93,6 +93,11 @@ void request_check(struct request *r, const char *method)
 	if (!r->connection)
 		return;
 	check_client(r);
+	if (r->connection->excess) {
+		r->problem.status = 0;
+		problem_set(&r->problem, 503, "unavailable",
+			    "too many connections: try again");
+	}
 	len = MHD_lookup_connection_value(r->mhd, MHD_HEADER_KIND,
 					  MHD_HTTP_HEADER_CONTENT_LENGTH);
 	if (len && strtoull(len, NULL, 10) > r->server->config->body) {
@@ -247,6 +252,9 @@ enum MHD_Result reply_response(struct request *r, unsigned int status,
 	if (status == 503)
 		MHD_add_response_header(response, MHD_HTTP_HEADER_RETRY_AFTER,
 					"1");
+	if (r->connection && r->connection->excess)
+		MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION,
+					"close");
 	ret = MHD_queue_response(r->mhd, status, response);
 	MHD_destroy_response(response);
 	return ret;

@@ -2,8 +2,9 @@
 /*
  * The gateway's listeners.
  *
- * Every connection has a thread, since a turn waits in libllamux. A listener
- * that has its share of connections does not accept until one ends.
+ * Every connection has a thread, since a turn waits in libllamux. As many
+ * again as there may be are taken to be told that they are too many; beyond
+ * that the library closes them.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -251,7 +252,7 @@ static int listener_start(struct listener *l, struct server *s, bool tcp)
 		MHD_USE_POLL_INTERNAL_THREAD | MHD_USE_THREAD_PER_CONNECTION |
 		MHD_USE_ITC, 0, NULL, NULL, on_request, l,
 		MHD_OPTION_LISTEN_SOCKET, fd,
-		MHD_OPTION_CONNECTION_LIMIT, s->config->connections,
+		MHD_OPTION_CONNECTION_LIMIT, 2 * s->config->connections,
 		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEADER_BYTES,
 		MHD_OPTION_CONNECTION_TIMEOUT, IDLE_SECONDS,
 		MHD_OPTION_THREAD_STACK_SIZE, (size_t)STACK_BYTES,
@@ -291,7 +292,6 @@ static void announce(const struct server *s)
 
 int server_start(struct server *s, const struct config *c)
 {
-	uint32_t listeners = !!c->socket + !!c->listen;
 	int ret;
 
 	memset(s, 0, sizeof(*s));
@@ -304,8 +304,7 @@ int server_start(struct server *s, const struct config *c)
 	if (ret)
 		return ret;
 	gate_init(&s->gate, c->turns, c->queue);
-	ret = connections_start(&s->connections, c->connections * listeners,
-				c->timeout);
+	ret = connections_start(&s->connections, c->connections, c->timeout);
 	if (ret) {
 		gate_free(&s->gate);
 		backend_close(&s->backend);
