@@ -289,7 +289,11 @@ static void find_experts(struct finder *f, u32 l, const char *what,
 	for (u32 e = 0; e < n; e++) {
 		lx_format(f->name, sizeof(f->name), "blk.%u.ffn_%s.%u.weight",
 			  l, what, e);
-		t = find(f, false);
+		t = find(f, !e);
+		if (!t && !f->ret)
+			f->ret = lx_fail(f->err, -LX_EBADMSG,
+					 "tensor blk.%u.ffn_%s_exps.weight (or %s) is missing",
+					 l, what, f->name);
 		if (!t || !shape_is(f, t, cols, rows, 1))
 			return;
 		if (!e && !set_mat(f, mat, t, rows, cols, n))

@@ -210,6 +210,33 @@ def splits(work):
     check(os.path.basename(parts[3]) in err, "another one, too: " + err)
 
 
+def damaged(work, name):
+    """A tensor missing, of another shape or type, or too many: it is named."""
+    c, path = archs.CASES[name], os.path.join(work, "damaged.gguf")
+    kv, todo = archs.keys(c), archs.written(c, archs.tensors(c))
+
+    def complaint(i, tensor):
+        with open(path, "wb") as f:
+            f.write(archs.gguf(kv, todo[:i] + tensor + todo[i + 1:]))
+        r = subprocess.run([LLAMUX, "plan", path], check=False, stdout=subprocess.DEVNULL,
+                           stderr=subprocess.PIPE)
+        return r.returncode == 1 and r.stderr.decode()
+
+    bad = []
+    for i, (t, shape, kind, raw) in enumerate(todo):
+        if t.startswith("blk.") and not t.startswith("blk.1."):
+            continue
+        cases = {"shape": [(t, shape[:-1] + (shape[-1] - 1,), kind, raw)],
+                 "twice": [(t, shape, kind, raw), (t + "x", shape, kind, raw)]}
+        if t not in ("output.weight", "rope_factors_short.weight") and "attn_qkv" not in t:
+            cases["missing"] = []
+        if len(shape) == 1:
+            cases["type"] = [(t, shape, archs.F16, raw)]
+        bad += [t + ": " + what for what, tensor in cases.items()
+                if t not in (complaint(i, tensor) or "")]
+    check(not bad, "%s: what is wrong is named%s" % (name, " but not: %s" % bad if bad else ""))
+
+
 def main():
     truth = read_truth()
     check(sorted(truth) == sorted(archs.CASES), "archs.tsv has every case")
@@ -218,6 +245,8 @@ def main():
             archs.write(os.path.join(work, name + ".gguf"), c)
         splits(work)
         plans(work)
+        for name in ("mixtral-old", "qwen2", "phi3", "gemma3", "gpt-oss"):
+            damaged(work, name)
         for simd in SIMD:
             _, err = logits(os.path.join(work, "llama.gguf"), simd, [1])
             if "lacks it" in err:

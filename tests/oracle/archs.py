@@ -12,7 +12,7 @@ import struct
 import sys
 import zlib
 
-F32, MXFP4 = 0, 39
+F32, F16, MXFP4 = 0, 1, 39
 U32, I32, FLOAT, BOOL, STRING, ARRAY, U64 = 4, 5, 6, 7, 8, 9, 10
 VOCAB = 320
 
