@@ -98,7 +98,7 @@ static void read_rope_type(struct keys *k, struct lx_hparams *hp)
 	else if (type.n && !lx_str_eq(type, "linear") &&
 		 !(k->m->arch->longrope && lx_str_eq(type, "longrope")))
 		k->ret = lx_fail(k->err, -LX_ENOPKG,
-				 "rope scaling type '%.*s' is not supported",
+				 "key %s: '%.*s' is not supported", k->key,
 				 (int)lx_min(type.n, 32u), type.p);
 }
 
@@ -134,14 +134,17 @@ static void read_rope(struct keys *k, struct lx_hparams *hp)
 	hp->local_factor = local ? F32_ONE : hp->rope_factor;
 	if (!k->ret && (hp->n_rot & 1))
 		k->ret = lx_fail(k->err, -LX_EBADMSG,
-				 "rope.dimension_count %u is odd", hp->n_rot);
+				 "key %s: %u is odd",
+				 key_of(k, "rope.dimension_count"), hp->n_rot);
 }
 
 static void read_experts(struct keys *k, struct lx_hparams *hp)
 {
 	u32 experts = k->m->arch->experts;
 
-	hp->n_expert = get_u32(k, "expert_count", 0, 0, 1024);
+	hp->n_expert = get_u32(k, "expert_count",
+			       experts == LX_EXPERTS_MUST ? -1 : 0,
+			       experts == LX_EXPERTS_MUST, 1024);
 	hp->n_expert_used = get_u32(k, "expert_used_count", 0, 0,
 				    lx_max(hp->n_expert, 1u));
 	if (k->ret)
@@ -149,9 +152,6 @@ static void read_experts(struct keys *k, struct lx_hparams *hp)
 	if (hp->n_expert && experts == LX_EXPERTS_NONE)
 		k->ret = lx_fail(k->err, -LX_ENOPKG,
 				 "key %s: this architecture has no experts",
-				 key_of(k, "expert_count"));
-	else if (!hp->n_expert && experts == LX_EXPERTS_MUST)
-		k->ret = lx_fail(k->err, -LX_EBADMSG, "key %s is missing",
 				 key_of(k, "expert_count"));
 	else if (hp->n_expert && !hp->n_expert_used)
 		k->ret = lx_fail(k->err, -LX_EBADMSG, "key %s is 0",
@@ -166,6 +166,10 @@ static void read_attention(struct keys *k, struct lx_hparams *hp)
 	u32 v = hp->n_embd / hp->n_head;
 
 	hp->hd = get_u32(k, "attention.key_length", v, 2, 4096);
+	if (!k->ret && (hp->hd & 1 || hp->hd < 2))
+		k->ret = lx_fail(k->err, -LX_EBADMSG,
+				 "key %s: heads of %u channels make no sense",
+				 key_of(k, "attention.key_length"), hp->hd);
 	hp->hdv = get_u32(k, "attention.value_length", v, 1, 4096);
 	hp->eps_bits = get_f32(k, "attention.layer_norm_rms_epsilon", 0, true,
 			       true);
@@ -187,7 +191,9 @@ int lx_hparams_layers(struct lx_model *m, struct lx_error *err)
 	u32 pattern = m->arch->pattern;
 
 	if (kv && kv->type == LX_GGUF_ARRAY) {
-		if (kv->elem_type != LX_GGUF_BOOL || kv->count < hp->n_layer)
+		if ((kv->elem_type != LX_GGUF_BOOL &&
+		     kv->elem_type != LX_GGUF_U32 &&
+		     kv->elem_type != LX_GGUF_I32) || kv->count < hp->n_layer)
 			return lx_fail(err, -LX_EBADMSG,
 				       "key %s: not a bool for each layer", key);
 	} else if (kv) {
@@ -235,11 +241,12 @@ int lx_hparams_read(struct lx_model *m, struct lx_error *err)
 		return k.ret;
 	if (hp->n_head % hp->n_head_kv)
 		return lx_fail(err, -LX_EBADMSG,
-			       "%u heads are no multiple of %u key-value heads",
+			       "key %s: %u heads are no multiple of %u",
+			       key_of(&k, "attention.head_count_kv"),
 			       hp->n_head, hp->n_head_kv);
-	if (hp->hd & 1 || hp->hd < 2 || !hp->hdv || !hp->n_ff)
+	if (!hp->hdv || !hp->n_ff)
 		return lx_fail(err, -LX_EBADMSG,
-			       "head size %u or feed-forward length %u makes no sense",
-			       hp->hd, hp->n_ff);
+			       "value length %u or feed-forward length %u makes no sense",
+			       hp->hdv, hp->n_ff);
 	return 0;
 }

@@ -237,6 +237,35 @@ def damaged(work, name):
     check(not bad, "%s: what is wrong is named%s" % (name, " but not: %s" % bad if bad else ""))
 
 
+# A key that cannot be followed is named: model, key, value (None: no such key).
+KEYS = (("llama", "attention.head_count_kv", [2, 1, 2]), ("llama", "attention.head_count_kv", 3),
+        ("llama", "feed_forward_length", [96, 96, 64]), ("llama", "rope.scaling.type", "su"),
+        ("llama", "rope.dimension_count", 15), ("llama", "rope.dimension_count", 64),
+        ("llama", "rope.freq_base", -1.0), ("llama", "attention.key_length", 15),
+        ("llama", "attention.layer_norm_rms_epsilon", None), ("mixtral", "expert_used_count", 9),
+        ("mixtral", "expert_used_count", None), ("gpt-oss", "expert_count", None),
+        ("qwen2", "expert_count", 8), ("gemma3", "attention.sliding_window_pattern", [True]),
+        ("gemma3", "attention.sliding_window_pattern", [1.0] * 7),
+        ("gemma2", "attn_logit_softcapping", float("inf")),
+        ("gemma2", "final_logit_softcapping", "x"))
+
+
+def bad_keys(work):
+    path = os.path.join(work, "damaged.gguf")
+    for name, key, v in KEYS:
+        c = archs.CASES[name]
+        kv = archs.keys(c)
+        kv[c["arch"] + "." + key] = v
+        if v is None:
+            del kv[c["arch"] + "." + key]
+        with open(path, "wb") as f:
+            f.write(archs.gguf(kv, archs.written(c, archs.tensors(c))))
+        r = subprocess.run([LLAMUX, "plan", path], check=False, stdout=subprocess.DEVNULL,
+                           stderr=subprocess.PIPE)
+        text = r.stderr.decode().strip().replace(path, "")
+        check(r.returncode == 1 and key in text, "%s %s %s: %s" % (name, key, v, text))
+
+
 def main():
     truth = read_truth()
     check(sorted(truth) == sorted(archs.CASES), "archs.tsv has every case")
@@ -247,6 +276,7 @@ def main():
         plans(work)
         for name in ("mixtral-old", "qwen2", "phi3", "gemma3", "gpt-oss"):
             damaged(work, name)
+        bad_keys(work)
         for simd in SIMD:
             _, err = logits(os.path.join(work, "llama.gguf"), simd, [1])
             if "lacks it" in err:
