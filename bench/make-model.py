@@ -11,10 +11,16 @@ import struct
 import sys
 
 F32, F16, Q4_0, Q8_0, Q4_K, Q6_K = 0, 1, 2, 8, 12, 14
+IQ2_XXS, IQ1_M, IQ3_S, TQ1_0, NVFP4, Q2_0 = 16, 29, 21, 34, 40, 42
 BLOCK = {F32: (1, 4), F16: (1, 2), Q4_0: (32, 18), Q8_0: (32, 34),
-         Q4_K: (256, 144), Q6_K: (256, 210)}
+         Q4_K: (256, 144), Q6_K: (256, 210), IQ2_XXS: (256, 66),
+         IQ1_M: (256, 56), IQ3_S: (256, 110), TQ1_0: (256, 54), NVFP4: (64, 36),
+         Q2_0: (64, 18)}
 ALIGN = 32
 
+TYPES = {"Q4_K_M": Q4_K, "Q6_K": Q6_K, "Q8_0": Q8_0, "Q4_0": Q4_0, "F16": F16, "F32": F32,
+         "IQ2_XXS": IQ2_XXS, "IQ1_M": IQ1_M, "IQ3_S": IQ3_S, "TQ1_0": TQ1_0, "NVFP4": NVFP4,
+         "Q2_0": Q2_0}
 SHAPES = {  # layers, embd, heads, kv heads, ff, vocab
     "tinyllama": (22, 2048, 32, 4, 5632, 32000),
     "llama1b": (16, 2048, 32, 8, 8192, 128256),
@@ -42,6 +48,16 @@ def block(kind, rnd):
         return half(0.0003) + rnd.randbytes(32)
     if kind == Q4_K:
         return half(0.0002) + half(0.0015) + rnd.randbytes(140)
+    if kind in (IQ2_XXS, IQ3_S, Q2_0):
+        return half(0.02 if kind == Q2_0 else 0.0002) + rnd.randbytes(BLOCK[kind][1] - 2)
+    if kind == IQ1_M:  # f16 scale in the upper nibbles of the last four u16
+        b = bytearray(rnd.randbytes(56))
+        b[55] = b[55] & 15 | 0x10
+        return bytes(b)
+    if kind == TQ1_0:
+        return rnd.randbytes(52) + half(0.02)
+    if kind == NVFP4:
+        return bytes(rnd.randrange(4, 20) for _ in range(4)) + rnd.randbytes(32)
     return rnd.randbytes(192) + bytes(rnd.randrange(40) for _ in range(16)) + half(0.00003)
 
 
@@ -94,7 +110,7 @@ def more_bits(layer, layers):
 
 def tensors(shape, quant, tied):
     layers, d, heads, kvh, ff, vocab = shape
-    base = {"Q4_K_M": Q4_K, "Q6_K": Q6_K, "Q8_0": Q8_0, "Q4_0": Q4_0, "F16": F16, "F32": F32}[quant]
+    base = TYPES[quant]
     mixed = quant == "Q4_K_M"
     kvd = d // heads * kvh
     out = [("token_embd.weight", (d, vocab), base)]
@@ -171,8 +187,7 @@ def main():
     p = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     p.add_argument("out")
     p.add_argument("--shape", choices=SHAPES, default="tinyllama")
-    p.add_argument("--type", choices=["Q4_K_M", "Q6_K", "Q8_0", "Q4_0", "F16", "F32"],
-                   default="Q4_K_M")
+    p.add_argument("--type", choices=TYPES, default="Q4_K_M")
     p.add_argument("--layers", type=int, default=0, help="fewer or more than the shape has")
     p.add_argument("--ctx", type=int, default=2048)
     p.add_argument("--tied", action="store_true", help="no output.weight")
