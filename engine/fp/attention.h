@@ -13,9 +13,23 @@
 
 #define ATTN_ROWS 8	/* query rows computed together */
 
-/* Scores of @n rows with 16 positions: out[r * LX_CHUNK + lane] */
+/*
+ * K and V of a head are short pieces far apart, which the hardware does not
+ * see coming. With the load of @bytes number @i, ask for as much of the next
+ * piece: one line at a time, since many at once hold up the loads.
+ */
+INL void attn_ahead(const u8 *next, u32 i, u32 bytes)
+{
+	if (i * bytes % LX_CACHELINE < bytes)
+		__builtin_prefetch(next + i * bytes);
+}
+
+/*
+ * Scores of @n rows with 16 positions: out[r * LX_CHUNK + lane]. @next is what
+ * will be read then.
+ */
 INL void attn_scores(const float *const *q, u32 n, const u8 *k, u32 hd,
-		     float scale, float *out, u32 kv)
+		     float scale, float *out, u32 kv, const u8 *next)
 {
 	const u32 step = kv_quantized(kv) ? KV_BLOCK : hd;
 
@@ -34,6 +48,9 @@ INL void attn_scores(const float *const *q, u32 n, const u8 *k, u32 hd,
 			for (u32 c = 0; c < end; c++) {
 				vf x = k_load(p, c, h, d, kv);
 
+				if (!h)
+					attn_ahead(next, b + c, LX_STRIP *
+						   kv_bits(kv) / 8);
 				UNROLL
 				for (u32 r = 0; r < n; r++)
 					acc[r] = vf_fma(vf_set1(q[r][b + c]),
@@ -49,7 +66,7 @@ INL void attn_scores(const float *const *q, u32 n, const u8 *k, u32 hd,
 
 /* o[r] += sum over positions of p[r][pos] * V[pos], one page */
 INL void attn_values(const float *p, u32 n, const u8 *v, u32 hdv, u32 n_pos,
-		     float *const *o, u32 kv)
+		     float *const *o, u32 kv, const u8 *next)
 {
 	float d[LX_PAGE];
 
@@ -64,6 +81,8 @@ INL void attn_values(const float *p, u32 n, const u8 *v, u32 hdv, u32 n_pos,
 		for (u32 i = 0; i < n_pos; i++) {
 			vf x = v_load(v, i, c, hdv, d, kv);
 
+			attn_ahead(next, c / VL * n_pos + i,
+				   VL * kv_bits(kv) / 8);
 			UNROLL
 			for (u32 r = 0; r < n; r++)
 				acc[r] = vf_fma(vf_set1(p[r * LX_CHUNK + i]),
@@ -132,10 +151,17 @@ INL void attn_chunk(const struct lx_attn_shape *s, void *const *pages,
 		    s->hd * LX_STRIP * size;
 
 	for (u32 i = 0; i < a->max; i += LX_STRIP) {
-		const u8 *k = kv_head(s, pages, layer, pos0 + i, head);
+		const u8 *k = kv_head(s, pages, layer, pos0 + i, head) +
+			      i % LX_PAGE / LX_STRIP * bytes;
+		const u8 *next = k + bytes;
 
-		attn_scores(a->q, n, k + i % LX_PAGE / LX_STRIP * bytes, s->hd,
-			    scale, score + i, kv);
+		if (i + LX_STRIP >= a->max)
+			next = kv_head(s, pages, layer, pos0, head) +
+			       s->v_offset;
+		else if ((i + LX_STRIP) % LX_PAGE == 0)
+			next = kv_head(s, pages, layer, pos0 + i + LX_STRIP,
+				       head);
+		attn_scores(a->q, n, k, s->hd, scale, score + i, kv, next);
 	}
 	for (u32 r = 0; r < n; r++) {
 		float m, l;
@@ -152,10 +178,13 @@ INL void attn_chunk(const struct lx_attn_shape *s, void *const *pages,
 	}
 	for (u32 i = 0; i < a->max; i += LX_PAGE) {
 		const u8 *v = kv_head(s, pages, layer, pos0 + i, head) +
-			      s->v_offset;
+			      s->v_offset, *next = v;
 
+		if (i + LX_PAGE < a->max)
+			next = kv_head(s, pages, layer, pos0 + i + LX_PAGE,
+				       head) + s->v_offset;
 		attn_values(score + i, n, v, s->hdv,
-			    lx_min(a->max - i, (u32)LX_PAGE), a->o, kv);
+			    lx_min(a->max - i, (u32)LX_PAGE), a->o, kv, next);
 	}
 }
 

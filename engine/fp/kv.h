@@ -31,6 +31,12 @@ static inline u8 *kv_head(const struct lx_attn_shape *s, void *const *pages,
 	       head * s->head_bytes;
 }
 
+INL u32 kv_bits(u32 kv)
+{
+	return kv == LX_KV_F32 ? 32 : kv == LX_KV_F16 ? 16 :
+	       kv == LX_KV_Q8_0 ? 8 : 4;
+}
+
 /* Bytes of a block of 32 channels of 16 positions of K, scales included. */
 INL u32 k_block_bytes(u32 kv)
 {
