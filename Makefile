@@ -78,8 +78,8 @@ ENGINE_INT += -mgeneral-regs-only
 FP_SRC += $(wildcard engine/arch/arm64/*.c)
 endif
 
-LX_SRC := user/host.c user/pool.c user/files.c user/local.c user/output.c \
-	user/quantize.c user/shared.c
+LX_SRC := user/host.c user/map.c user/slab.c user/pool.c user/files.c \
+	user/local.c user/output.c user/quantize.c user/shared.c
 LIB_SRC := user/client.c user/device.c user/ctl.c user/inproc.c
 TOOL_SRC := $(wildcard tools/*.c)
 SERVE_SRC := $(wildcard tools/serve/*.c)

@@ -14,15 +14,17 @@
 #include <time.h>
 
 #include "host.h"
+#include "map.h"
 #include "pool.h"
+#include "slab.h"
 
-#define HUGE_PAGE (2u << 20)
 #define WEIGHT_BLOCK (64u << 20)
 
 struct user_host {
 	struct lx_host host;
 	struct user_host_options opt;
 	struct pool *pool;
+	struct slab_list kv;
 	u64 held[LX_MEM_KINDS];
 };
 
@@ -34,45 +36,6 @@ static struct user_host *to_user(const struct lx_host *h)
 static void account(struct lx_host *h, enum lx_mem kind, u64 size)
 {
 	__atomic_add_fetch(&to_user(h)->held[kind], size, __ATOMIC_RELAXED);
-}
-
-/* Whole huge pages from one on: a part of one would be of small pages. */
-static size_t mapped(size_t size)
-{
-	return lx_align_up(size, size >= HUGE_PAGE ? (size_t)HUGE_PAGE : 4096);
-}
-
-/* Zeroed pages; from a huge page on, aligned to one and asking for them. */
-static void *map_pages(size_t size)
-{
-	size_t align = size >= HUGE_PAGE ? HUGE_PAGE : 0;
-	size_t head, tail;
-	char *p;
-
-	if (size > SIZE_MAX - 2 * (size_t)HUGE_PAGE)
-		return NULL;
-	size = mapped(size);
-	p = mmap(NULL, size + align, PROT_READ | PROT_WRITE,
-		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (p == MAP_FAILED)
-		return NULL;
-	if (!align)
-		return p;
-	head = -(uintptr_t)p & (align - 1);
-	tail = align - head;
-	if (head)
-		munmap(p, head);
-	if (tail)
-		munmap(p + head + size, tail);
-	p += head;
-	/* A wish: without huge pages it is slower, not wrong. */
-	(void)madvise(p, size, MADV_HUGEPAGE);
-	return p;
-}
-
-static void unmap_pages(void *p, size_t size)
-{
-	munmap(p, mapped(size));
 }
 
 static void *host_alloc(struct lx_host *h, size_t size, enum lx_mem kind)
@@ -109,7 +72,11 @@ static void host_free(struct lx_host *h, void *p, size_t size,
 static int host_block_alloc(struct lx_host *h, struct lx_block *b, size_t size,
 			    enum lx_mem kind)
 {
-	b->addr = size ? map_pages(size) : NULL;
+	b->addr = NULL;
+	if (kind == LX_MEM_KV && size && size < HUGE_PAGE && size % 4096 == 0)
+		b->addr = slab_alloc(&to_user(h)->kv, size);
+	else if (size)
+		b->addr = map_pages(size);
 	if (!b->addr)
 		return -LX_ENOMEM;
 	b->size = size;
@@ -124,7 +91,8 @@ static void host_block_free(struct lx_host *h, struct lx_block *b,
 {
 	if (!b->addr)
 		return;
-	unmap_pages(b->addr, b->size);
+	if (kind != LX_MEM_KV || !slab_free(&to_user(h)->kv, b->addr, b->size))
+		unmap_pages(b->addr, b->size);
 	account(h, kind, -(u64)b->size);
 	b->addr = NULL;
 	b->size = 0;
@@ -195,6 +163,7 @@ int user_host_open(struct lx_host **out, const struct user_host_options *opt)
 		return -ENOMEM;
 	if (opt)
 		u->opt = *opt;
+	slab_init(&u->kv);
 	if (!u->opt.n_threads)
 		u->opt.n_threads = pool_cpus();
 	ret = -EINVAL;

@@ -60,6 +60,47 @@ static void test_blocks(void)
 	user_host_close(h);
 }
 
+/* KV pages are smaller, but lie on huge pages as well; and are zero again. */
+static void test_pieces(void)
+{
+	const size_t size = 1441792;
+	struct lx_block b[70];
+	struct lx_host *h;
+	u32 overlaps = 0, dirty = 0;
+
+	if (!CHECK(!user_host_open(&h, NULL)))
+		return;
+	for (u32 round = 0; round < 2; round++) {
+		for (u32 i = 0; i < 70; i++) {
+			const char *p;
+
+			if (!CHECK(!h->ops->block_alloc(h, &b[i], size,
+							LX_MEM_KV)))
+				return;
+			p = b[i].addr;
+			dirty += p[0] || p[size / 2] || p[size - 1];
+			memset(b[i].addr, (int)i + 1, size);
+		}
+		CHECK(wants_huge(b[69].addr, size));
+		for (u32 i = 0; i < 70; i++) {
+			const unsigned char *p = b[i].addr;
+
+			overlaps += p[0] != i + 1 || p[size - 1] != i + 1;
+		}
+		/* Holes first: what is taken again has been used before. */
+		for (u32 i = 0; i < 70; i += 2)
+			h->ops->block_free(h, &b[i], LX_MEM_KV);
+		for (u32 i = 0; i < 70; i += 2)
+			CHECK(!h->ops->block_alloc(h, &b[i], size, LX_MEM_KV) &&
+			      !*(char *)b[i].addr);
+		for (u32 i = 0; i < 70; i++)
+			h->ops->block_free(h, &b[i], LX_MEM_KV);
+	}
+	CHECK(!overlaps && !dirty);
+	CHECK(!user_host_held(h, LX_MEM_KV));
+	user_host_close(h);
+}
+
 /* A gated product reads a strip of each matrix in turn. */
 static void test_gated(void)
 {
@@ -86,6 +127,7 @@ static void test_gated(void)
 int main(void)
 {
 	test_blocks();
+	test_pieces();
 	test_gated();
 	return test_end();
 }
