@@ -41,7 +41,7 @@ static const char *near_model(void)
 	return NULL;
 }
 
-const char *model_file(const struct globals *g)
+const char *find_model_file(const struct globals *g)
 {
 	const char *file = g->model;
 
@@ -53,11 +53,17 @@ const char *model_file(const struct globals *g)
 	file = near_model();
 	if (file)
 		return file;
-	if (!access(SYSTEM_MODEL, R_OK))
-		return SYSTEM_MODEL;
-	fprintf(stderr, "llamux: no model: give one with -m FILE or set "
-		"LLAMUX_MODEL\n");
-	return NULL;
+	return access(SYSTEM_MODEL, R_OK) ? NULL : SYSTEM_MODEL;
+}
+
+const char *model_file(const struct globals *g)
+{
+	const char *file = find_model_file(g);
+
+	if (!file)
+		fprintf(stderr, "llamux: no model: give one with -m FILE or set "
+			"LLAMUX_MODEL\n");
+	return file;
 }
 
 static int on_progress(void *ctx, uint64_t done, uint64_t total)

@@ -46,6 +46,7 @@ struct command {
 extern const struct command command_ask, command_chat, command_tokenize,
 	command_detokenize, command_logits, command_plan, command_bench,
 	command_load, command_unload, command_default, command_models,
+	command_doctor,
 	command_ps, command_status, command_quantize,
 	command_serve;
 
@@ -107,6 +108,8 @@ const char *human(uint64_t bytes, char buf[16]);
  * NULL when there is none, after saying so.
  */
 const char *model_file(const struct globals *g);
+/* The same, in silence. */
+const char *find_model_file(const struct globals *g);
 /* Open a conversation as the options say; complains. EXIT_OK or a code. */
 int open_llamux(const struct globals *g, uint32_t flags, uint32_t n_ctx,
 		uint32_t kv_type, struct llamux **out);

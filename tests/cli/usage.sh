@@ -6,8 +6,8 @@ set -uo pipefail
 # shellcheck source-path=SCRIPTDIR
 . "$(dirname "$0")/lib.sh"
 
-commands='ask chat load unload default models ps status plan tokenize
-	detokenize logits bench quantize serve'
+commands='ask chat load unload default models ps status doctor
+	plan tokenize detokenize logits bench quantize serve'
 
 run
 is "nothing to do is a usage error" exits 2
