@@ -31,6 +31,7 @@ exits() {
 }
 
 check "no device: 3" exits 3 "$llamux" ask x
+check "the doctor says so" exits 1 "$llamux" doctor
 insmod "$LLAMUX_KO" || exit 1
 check "no model: 4" exits 4 "$llamux" ask x
 check "load" exits 0 "$llamux" load --name one "$MODEL"
@@ -45,6 +46,9 @@ check "models --json" exits 0 "$llamux" --json models
 check "models --json: names" grep -q '"name": "one"' "$TMP/out"
 check "status --json" exits 0 "$llamux" --json status
 check "status --json: models" grep -q '"loaded": \[{"model": "one"' "$TMP/out"
+
+check "the doctor is content" exits 0 "$llamux" doctor
+check "the doctor knows the model" grep -q '^ok  *model  *one: ' "$TMP/out"
 
 check "greedy" same ask --raw --temp 0 -n 32 "$PROMPT"
 check "sampled" same ask --raw --temp 1.2 --top-k 20 --seed 7 -n 48 "$PROMPT"
@@ -63,6 +67,8 @@ check "--ctx is for --user: 2" exits 2 "$llamux" ask --ctx 64 x
 pid=$!
 sleep 1
 check "ps" sh -c "$llamux ps >$TMP/ps"
+check "top" exits 0 "$llamux" top -d 0.5
+check "top: the conversation" grep -qE "^ +[0-9]+ root +$pid " "$TMP/out"
 kill -INT "$pid" 2>/dev/null
 wait "$pid"
 status=$?
