@@ -16,7 +16,7 @@ options() {
 	for command in $(commands); do
 		"$llamux" "$command" --help |
 			sed -nE 's/^  (-.*[^ ])  .*/\1/p' |
-			grep -oE '(^|[ ,])-[-a-zA-Z]+' | tr -d ' ,' |
+			grep -oE '(^|[ ,])-[-a-zA-Z0-9]+' | tr -d ' ,' |
 			sed "s/^/$command /"
 	done
 }
@@ -25,9 +25,14 @@ commands() {
 	"$llamux" --help | sed -nE 's/^  ([a-z]+) .*/\1/p'
 }
 
+# has PATTERN TEXT: without a process for each, as there are many.
+has() {
+	[[ $2 =~ $1 ]]
+}
+
 # In the manual a dash is "\-".
 in_manual() {
-	grep -qE -- "${1//-/\\\\-}([^a-z\\\\]|\\\\f|\$)" man/llamux.1
+	has "${1//-/\\\\-}"'([^-a-z\\]|\\f)' "$manual"
 }
 
 for shell in bash zsh fish; do
@@ -48,20 +53,27 @@ offers() {
 	completes "${@:2}" | grep -xF -- "$1" >/dev/null
 }
 
+manual=$(<man/llamux.1)
+zsh=$(<"$work/zsh")
+fish=$(<"$work/fish")
+all=" $(completes '' | paste -sd ' ') "
 n=0
 for command in $(commands); do
-	is "manual: $command" grep -qE "llamux $command\b" man/llamux.1
-	is "bash: $command" offers "$command" "${command:0:2}"
+	is "manual: $command" has "llamux $command[^a-z]" "$manual"
+	is "bash: $command" has " $command " "$all"
 	n=$((n + 1))
 done
 is "there are commands" test "$n" -gt 10
+offered='' of=''
 while read -r command option; do
+	[ "$of" = "$command" ] || offered=" $(completes "$command" - | paste -sd ' ') "
+	of=$command
 	is "manual: $command $option" in_manual "$option"
-	is "bash: $command $option" offers "$option" "$command" "$option"
+	is "bash: $command $option" has " $option " "$offered"
 	case $option in
 	--*)
-		is "zsh: $command $option" grep -qE -- "[',{]${option}[=['}]" "$work/zsh"
-		is "fish: $command $option" grep -q -- " -l ${option#--} " "$work/fish"
+		is "zsh: $command $option" has "[',{]${option}[=['}]" "$zsh"
+		is "fish: $command $option" has " -l ${option#--} " "$fish"
 		;;
 	esac
 done < <(options)

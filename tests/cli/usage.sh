@@ -6,7 +6,7 @@ set -uo pipefail
 # shellcheck source-path=SCRIPTDIR
 . "$(dirname "$0")/lib.sh"
 
-commands='ask chat load unload default models ps status doctor top
+commands='ask chat load unload default models ps status doctor top pull
 	plan tokenize detokenize logits bench quantize serve'
 
 run

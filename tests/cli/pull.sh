@@ -1,0 +1,105 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# pull, from a server here: whole, resumed, from one that cannot resume, a web
+# page instead of a model, a wrong sum.
+set -uo pipefail
+# shellcheck source-path=SCRIPTDIR
+. "$(dirname "$0")/lib.sh"
+need_model
+command -v curl >/dev/null || {
+	echo "skip: no curl"
+	exit 77
+}
+
+cat >"$work/server.py" <<'PY'
+"""/m.gguf with ranges, /plain.gguf without, /page a page; asked ranges go to
+a log. Prints its port."""
+import http.server, sys
+MODEL = open(sys.argv[1], "rb").read()
+LOG = open(sys.argv[2], "a", buffering=1)
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        asked = self.headers.get("Range")
+        LOG.write("%s %s\n" % (self.path, asked))
+        if self.path == "/page":
+            body = b"<html>please log in</html>"
+        elif self.path.split("?")[0] in ("/m.gguf", "/plain.gguf"):
+            body = MODEL
+        else:
+            return self.send_error(404)
+        start = 0
+        if asked and self.path != "/plain.gguf":
+            start = int(asked.split("=")[1].split("-")[0])
+            self.send_response(206)
+            self.send_header("Content-Range", "bytes %d-%d/%d" %
+                             (start, len(body) - 1, len(body)))
+        else:
+            self.send_response(200)
+        self.send_header("Content-Length", str(len(body) - start))
+        self.end_headers()
+        self.wfile.write(body[start:])
+
+    def log_message(self, *args):
+        pass
+
+server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
+print(server.server_port, flush=True)
+server.serve_forever()
+PY
+python3 "$work/server.py" "$model" "$work/log" >"$work/port" &
+server=$!
+trap 'kill $server; rm -rf "$work"' EXIT
+for _ in {1..50}; do
+	[ ! -s "$work/port" ] || break
+	sleep 0.1
+done
+url=http://127.0.0.1:$(cat "$work/port")
+sum=$(sha256sum <"$model" | cut -d ' ' -f 1)
+unset http_proxy https_proxy
+export no_proxy=127.0.0.1
+cd "$work" || exit
+
+run pull "$url/m.gguf?download=true"
+is "pull" exits 0
+is "the same file" cmp "$model" m.gguf
+is "its sum, as sha256sum says it" out_is "$sum  m.gguf"$'\n'
+is "quiet" quiet
+is "no part is left" test ! -e m.gguf.part
+run pull "$url/m.gguf"
+is "a file is not replaced" exits 1
+run pull --sha256 "$sum" "$url/m.gguf"
+is "but taken when it is the right one" exits 0
+run pull --sha256 "${sum//[0-9]/0}" "$url/m.gguf"
+is "and not when it is another" err_has 'another file'
+
+head -c 100000 "$model" >r.gguf.part
+run --json pull -o r.gguf --sha256 "${sum^^}" "$url/m.gguf"
+is "the rest of a file" exits 0
+is "resumed" grep -q '^/m.gguf bytes=100000-' "$work/log"
+is "resumed: the same file" cmp "$model" r.gguf
+is "--json" out_is "{\"file\": \"r.gguf\", \"bytes\": $(stat -c %s "$model"), \"sha256\": \"$sum\"}"$'\n'
+head -c 100000 "$model" >p.gguf.part
+run pull -o p.gguf "$url/plain.gguf"
+is "from a server that cannot resume" exits 0
+is "from the start: the same file" cmp "$model" p.gguf
+
+run pull -o w.gguf --sha256 "${sum//[0-9]/0}" "$url/m.gguf"
+is "a wrong sum" exits 1
+is "a wrong sum leaves nothing" test ! -e w.gguf -a ! -e w.gguf.part
+run pull "$url/page"
+is "a page is no model" err_has 'not a GGUF'
+is "a page leaves nothing" test ! -e page -a ! -e page.part
+run pull "$url/nothing"
+is "404" exits 1
+is "404 leaves no file" test ! -e nothing
+run pull "file://$model" -o f.gguf
+is "a file" cmp "$model" f.gguf
+for bad in m.gguf ftp://x/m.gguf http:// http://x/ 'http://x/?m.gguf'; do
+	run pull "$bad"
+	is "$bad is no URL of a file" exits 2
+done
+run pull --sha256 12 "$url/m.gguf"
+is "a sum has 64 digits" exits 2
+finish
