@@ -29,7 +29,7 @@ class Options(ctypes.Structure):
 
 
 class Params(ctypes.Structure):
-    """struct llamux_params"""
+    """struct llamux_params, and room for what it may grow by"""
     _fields_ = [("temperature_u", ctypes.c_uint32),
                 ("top_k", ctypes.c_uint32),
                 ("top_p_u", ctypes.c_uint32),
@@ -42,7 +42,7 @@ class Params(ctypes.Structure):
                 ("max_tokens", ctypes.c_uint32),
                 ("flags", ctypes.c_uint32),
                 ("priority", ctypes.c_uint32),
-                ("reserved", ctypes.c_uint32)]
+                ("rest", ctypes.c_uint32 * 33)]
 
 
 def load_library():

@@ -59,7 +59,7 @@ fish=$(<"$work/fish")
 all=" $(completes '' | paste -sd ' ') "
 n=0
 for command in $(commands); do
-	is "manual: $command" has "llamux $command[^a-z]" "$manual"
+	is "manual: $command" has "llamux ${command}[^a-z]" "$manual"
 	is "bash: $command" has " $command " "$all"
 	n=$((n + 1))
 done

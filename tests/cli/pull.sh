@@ -79,7 +79,7 @@ run --json pull -o r.gguf --sha256 "${sum^^}" "$url/m.gguf"
 is "the rest of a file" exits 0
 is "resumed" grep -q '^/m.gguf bytes=100000-' "$work/log"
 is "resumed: the same file" cmp "$model" r.gguf
-is "--json" out_is "{\"file\": \"r.gguf\", \"bytes\": $(stat -c %s "$model"), \"sha256\": \"$sum\"}"$'\n'
+is "--json" out_has "^\{\"file\": \"r.gguf\", \"bytes\": $(stat -c %s "$model"), .*\"$sum\"\}\$"
 head -c 100000 "$model" >p.gguf.part
 run pull -o p.gguf "$url/plain.gguf"
 is "from a server that cannot resume" exits 0
