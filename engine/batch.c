@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
- * Steps: which tokens of which sessions are computed together. Sessions that
- * decode come first, one token each; prompts fill what is left, a little at a
- * time while somebody decodes, so that no stream waits for another's prompt.
+ * Steps: the tokens that are computed together (sched.c says whose), and what
+ * becomes of them.
  */
 #include "session.h"
 
@@ -52,62 +51,23 @@ struct lx_entry *lx_batch_add(struct lx_engine *e, struct lx_session *s, u32 n)
 	return en;
 }
 
-static bool runnable(const struct lx_session *s)
+int lx_batch_take(struct lx_engine *e, struct lx_session *s, u32 n)
 {
-	return s->state == LX_SESSION_RUNNING && !s->cancel &&
-	       s->n_past < s->n_tokens && (s->eval || lx_session_has_room(s));
-}
-
-static bool decodes(const struct lx_session *s)
-{
-	return s->n_tokens - s->n_past == 1;
-}
-
-static void take(struct lx_engine *e, struct lx_session *s, u32 n)
-{
+	int err = lx_kv_reserve(s, s->n_past + n);
 	struct lx_entry *en;
 
-	if (lx_kv_reserve(s, s->n_past + n)) {
-		lx_session_finish(s, LX_FINISH_ERROR, -LX_ENOMEM);
-		return;
-	}
+	if (err)
+		return err;
 	en = lx_batch_add(e, s, n);
 	if (s->n_past + n < s->n_tokens || (s->eval && !s->eval_out))
-		return;
+		return 0;
 	en->row = e->n_rows;
 	e->row_slot[e->n_rows++] = en->slot0 + n - 1;
 	if (!s->eval) {
 		en->sample = e->n_sample;
 		lx_sampling_draw(e, s, lx_sampling_want(e, s, en->row));
 	}
-}
-
-static void choose_decoding(struct lx_engine *e)
-{
-	struct lx_session *s = e->first;
-
-	for (u32 i = 0; i < e->n_sessions; i++, s = s->next)
-		if (runnable(s) && decodes(s) && e->n_tokens < e->n_batch &&
-		    e->n_rows < LX_MAX_ROWS)
-			take(e, s, 1);
-}
-
-static void choose_prompts(struct lx_engine *e)
-{
-	u32 budget = e->n_entries ? LX_RIDE : e->n_batch;
-	struct lx_session *s = e->first;
-
-	budget = lx_min(budget, e->n_batch - e->n_tokens);
-	for (u32 i = 0; i < e->n_sessions && budget; i++, s = s->next) {
-		u32 n;
-
-		if (!runnable(s) || s->in_batch || decodes(s) ||
-		    e->n_rows == LX_MAX_ROWS)
-			continue;
-		n = lx_min(s->n_tokens - s->n_past, budget);
-		take(e, s, n);
-		budget -= n;
-	}
+	return 0;
 }
 
 /* Rows of logits to whoever asked for them. */
@@ -133,10 +93,7 @@ int lx_engine_form(struct lx_engine *e)
 	lx_batch_begin(e);
 	if (!e->first)
 		return 0;
-	choose_decoding(e);
-	choose_prompts(e);
-	/* Whoever was first comes last next time. */
-	e->first = e->first->next;
+	lx_sched_fill(e);
 	if (!e->n_tokens)
 		return 0;
 	lx_forward_layers(e);
@@ -182,6 +139,7 @@ static void commit_entry(struct lx_engine *e, const struct lx_entry *en)
 		return;
 	}
 	s->n_past += en->n;
+	lx_prefix_publish(s);
 	if (s->n_past > s->gen_start)
 		e->n_gen_tokens += en->n;
 	else

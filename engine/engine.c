@@ -200,7 +200,7 @@ static int set_params(struct lx_engine *e, const struct lx_engine_params *p,
 	    e->n_ctx > hp->rope_orig_ctx)
 		e->main_rope = LX_ROPE_LONG;
 	e->shape.tokens = lx_max(16 / e->shape.group, 1u);
-	e->max_free = kv_pages(e);
+	e->kv.max = kv_pages(e);
 	return 0;
 }
 
@@ -217,11 +217,10 @@ static int alloc_control(struct lx_engine *e)
 	e->item_of = lx_engine_alloc(e, b, sizeof(*e->item_of));
 	e->row_slot = lx_engine_alloc(e, b, sizeof(*e->row_slot));
 	e->ops = lx_engine_alloc(e, e->max_ops, sizeof(*e->ops));
-	e->free = lx_engine_alloc(e, e->max_free, sizeof(*e->free));
 	e->worker_scratch = lx_engine_alloc(e, e->host->n_workers,
 					    sizeof(*e->worker_scratch));
 	return e->entries && e->tokens && e->pos && e->items && e->item_of &&
-	       e->row_slot && e->ops && e->free && e->worker_scratch ?
+	       e->row_slot && e->ops && e->worker_scratch && !lx_kv_open(e) ?
 	       0 : -LX_ENOMEM;
 }
 
@@ -238,6 +237,7 @@ int lx_engine_open(struct lx_model *m, const struct lx_engine_params *p,
 	e->model = m;
 	e->host = h;
 	e->one = 1;
+	lx_sched_init(e);
 	r = set_params(e, p, 0, err);
 	if (!r && alloc_control(e))
 		r = lx_fail(err, -LX_ENOMEM, "no memory for an engine");
@@ -277,7 +277,6 @@ void lx_engine_close(struct lx_engine *e)
 	lx_engine_release(e, e->item_of, b, sizeof(*e->item_of));
 	lx_engine_release(e, e->row_slot, b, sizeof(*e->row_slot));
 	lx_engine_release(e, e->ops, e->max_ops, sizeof(*e->ops));
-	lx_engine_release(e, e->free, e->max_free, sizeof(*e->free));
 	lx_engine_release(e, e->worker_scratch, e->host->n_workers,
 			  sizeof(*e->worker_scratch));
 	e->host->ops->free(e->host, e, sizeof(*e), LX_MEM_CONTROL);
@@ -293,8 +292,10 @@ void lx_engine_info(const struct lx_engine *e, struct lx_engine_info *i)
 		.n_sessions = e->n_sessions,
 		.kv_page_bytes = e->page_bytes,
 		.kv_page_tokens = LX_PAGE,
-		.kv_pages = e->n_pages,
-		.kv_planned = e->max_free * e->page_bytes,
+		.kv_pages = e->kv.n_pages,
+		.kv_pages_unused = e->kv.n_free + e->kv.n_unused,
+		.n_shared_tokens = e->kv.n_shared,
+		.kv_planned = e->kv.max * e->page_bytes,
 		.scratch_bytes = e->scratch.size,
 		.n_steps = e->n_steps,
 		.n_prompt_tokens = e->n_prompt_tokens,
@@ -316,7 +317,7 @@ static u64 engine_control(const struct lx_engine *e)
 		sizeof(*e->items) + sizeof(*e->item_of) +
 		sizeof(*e->row_slot)) +
 	       (u64)lx_forward_max_ops(e) * sizeof(*e->ops) +
-	       e->max_free * sizeof(*e->free) +
+	       lx_kv_control(e->kv.max) +
 	       e->host->n_workers * sizeof(*e->worker_scratch);
 }
 
@@ -340,7 +341,7 @@ static int plan_model(struct lx_model *m, const struct lx_engine_params *ep,
 	r = set_params(e, ep, m->weight_bytes + model, err);
 	if (!r) {
 		plan->scratch = carve_all(e, NULL);
-		plan->kv = e->max_free * e->page_bytes;
+		plan->kv = e->kv.max * e->page_bytes;
 		plan->kv_per_token = e->page_bytes / LX_PAGE;
 		plan->n_ctx = e->n_ctx;
 		plan->n_sessions = e->n_planned;

@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /*
  * A model at work: buffers of one step, KV pages, sessions. engine.c opens
- * and closes, batch.c forms and commits steps, forward.c turns a step into
- * operations, session.c is what clients touch, kv.c hands out pages.
+ * and closes, sched.c chooses who is in a step, batch.c fills and commits it,
+ * forward.c turns it into operations, session.c is what clients touch, kv.c
+ * hands out pages, prefix.c finds those that are known.
  */
 #ifndef LX_ENGINE_H
 #define LX_ENGINE_H
 
 #include "lx/lx.h"
 #include "lx/job.h"
+#include "kv.h"
 #include "model.h"
 #include "op.h"
+#include "schedule.h"
 
 #define LX_DEFAULT_CTX 16384	/* most and least, where nobody says */
 #define LX_LEAST_CTX 512
@@ -36,10 +39,7 @@ struct lx_engine {
 
 	/* KV pages */
 	u64 page_bytes;
-	u64 n_pages;		/* held, free ones included */
-	u64 max_free;
-	struct lx_block *free;	/* [max_free] */
-	u64 n_free;
+	struct lx_kv kv;
 
 	/* step: control */
 	struct lx_entry *entries;	/* [n_batch] */
@@ -77,9 +77,10 @@ struct lx_engine {
 	void **worker_scratch;
 	u64 part_floats;
 
-	/* sessions, a ring in order of turn */
+	/* sessions, a ring */
 	struct lx_session *first;
 	u32 n_sessions;
+	struct lx_sched sched;
 	u64 n_steps, n_prompt_tokens, n_gen_tokens;
 	u64 control_bytes;
 };
@@ -100,13 +101,6 @@ struct lx_op *lx_forward_add(struct lx_engine *e, lx_tile_fn tile, u32 n_tiles);
 /* Most operations a step can need. */
 u32 lx_forward_max_ops(const struct lx_engine *e);
 
-/* kv.c */
-void lx_kv_shape(struct lx_engine *e);	/* page layout of the model */
-/* Pages for @n positions of @s. May sleep. -LX_ENOMEM. */
-int lx_kv_reserve(struct lx_session *s, u32 n);
-void lx_kv_drop(struct lx_session *s);	/* all pages back */
-void lx_kv_close(struct lx_engine *e);	/* free list to the host */
-
 /* sampling.c */
 
 /* A slot for the logits of @row, from the session's parameters. */
@@ -122,5 +116,10 @@ void lx_sampling_add(struct lx_engine *e);
 void lx_batch_begin(struct lx_engine *e);
 /* Append @n tokens of @s from its position n_past. Room was checked. */
 struct lx_entry *lx_batch_add(struct lx_engine *e, struct lx_session *s, u32 n);
+/*
+ * The next @n tokens of @s, with pages for them, and what is to become of
+ * them. 0, or why there are no pages: nothing was added.
+ */
+int lx_batch_take(struct lx_engine *e, struct lx_session *s, u32 n);
 
 #endif

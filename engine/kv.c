@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
- * KV pages: LX_PAGE positions of every layer. A session takes them as it
- * grows, before a step; freed ones are kept up to the plan and zeroed before
- * they change hands. Layout of a head in a page: fp/kv.h.
+ * KV pages: taken as sessions grow, before a step, and given back. Free ones
+ * are kept up to the plan, zeroed: what they held was somebody's. Layout of a
+ * head in a page: fp/kv.h.
  */
 #include "session.h"
 
@@ -42,87 +42,343 @@ void lx_kv_shape(struct lx_engine *e)
 	e->page_bytes = lx_align_up(s->layer_bytes * hp->n_layer, 4096ull);
 }
 
-static int take_page(struct lx_engine *e, struct lx_block *b)
+/* ---- pages come and go ---- */
+
+/* A free page that is charged to @account already. */
+static struct lx_kv_page *take_free(struct lx_engine *e, const void *account)
 {
-	if (e->n_free) {
-		*b = e->free[--e->n_free];
-		lx_memset(b->addr, 0, e->page_bytes);
-		return 0;
+	struct lx_kv_page **at = &e->kv.free, *p;
+
+	while (*at && (*at)->account != account)
+		at = &(*at)->next;
+	p = *at;
+	if (p) {
+		*at = p->next;
+		e->kv.n_free--;
 	}
-	if (e->host->ops->block_alloc(e->host, b, e->page_bytes, LX_MEM_KV))
-		return -LX_ENOMEM;
-	b->size = e->page_bytes;
-	e->n_pages++;
-	return 0;
+	return p;
 }
 
-static void give_page(struct lx_engine *e, struct lx_block *b)
+static int host_block(struct lx_engine *e, struct lx_block *b, void *account)
 {
-	if (e->n_free < e->max_free && e->n_pages <= e->max_free) {
-		e->free[e->n_free++] = *b;
+	const struct lx_host_ops *ops = e->host->ops;
+
+	if (ops->kv_alloc)
+		return ops->kv_alloc(e->host, b, e->page_bytes, account);
+	return ops->block_alloc(e->host, b, e->page_bytes, LX_MEM_KV);
+}
+
+static struct lx_kv_page *take_new(struct lx_engine *e, void *account, int *err)
+{
+	struct lx_kv_page *p = lx_engine_alloc(e, 1, sizeof(*p));
+
+	*err = p ? host_block(e, &p->block, account) : -LX_ENOMEM;
+	if (*err) {
+		lx_engine_release(e, p, 1, sizeof(*p));
+		return NULL;
+	}
+	p->block.size = e->page_bytes;
+	p->account = account;
+	e->kv.n_pages++;
+	return p;
+}
+
+static void free_page(struct lx_engine *e, struct lx_kv_page *p)
+{
+	e->host->ops->block_free(e->host, &p->block, LX_MEM_KV);
+	lx_engine_release(e, p, 1, sizeof(*p));
+	e->kv.n_pages--;
+}
+
+void lx_kv_give(struct lx_engine *e, struct lx_kv_page *p)
+{
+	lx_memset(p->block.addr, 0, e->page_bytes);
+	lx_memset(p->tokens, 0, sizeof(p->tokens));
+	if (e->kv.n_pages > e->kv.max) {
+		free_page(e, p);
 		return;
 	}
-	e->host->ops->block_free(e->host, b, LX_MEM_KV);
-	e->n_pages--;
+	p->next = e->kv.free;
+	e->kv.free = p;
+	e->kv.n_free++;
 }
+
+void lx_kv_put(struct lx_engine *e, struct lx_kv_page *p)
+{
+	if (--p->refs)
+		return;
+	if (p->known)
+		lx_prefix_unused(e, p);
+	else
+		lx_kv_give(e, p);
+	/* Beyond the plan nothing is kept that nobody uses. */
+	while (e->kv.n_pages > e->kv.max && e->kv.oldest) {
+		p = e->kv.oldest;
+		lx_prefix_forget(e, p);
+		lx_kv_give(e, p);
+	}
+}
+
+/* ---- giving back what can be computed again ---- */
+
+/* Unused ones; with @account, only those that are charged to it. */
+static u64 drop_unused(struct lx_engine *e, u64 n, const void *account,
+		       bool any)
+{
+	struct lx_kv_page *p = e->kv.oldest, *newer;
+	u64 done = 0;
+
+	for (; p && done < n; p = newer) {
+		newer = p->newer;
+		if (!any && p->account != account)
+			continue;
+		lx_prefix_forget(e, p);
+		lx_memset(p->block.addr, 0, e->page_bytes);
+		free_page(e, p);
+		done++;
+	}
+	return done;
+}
+
+static bool is_idle(const struct lx_session *s)
+{
+	return s->n_pages && !s->in_batch && s->state != LX_SESSION_RUNNING;
+}
+
+/* The idle session that was used last before all others. */
+static struct lx_session *longest_idle(struct lx_engine *e, const void *account,
+				       bool any)
+{
+	struct lx_session *s = e->first, *best = NULL;
+
+	for (u32 i = 0; i < e->n_sessions; i++, s = s->next)
+		if (is_idle(s) && (any || s->account == account) &&
+		    (!best || s->t_last < best->t_last))
+			best = s;
+	return best;
+}
+
+static u64 drop_free(struct lx_engine *e, u64 n)
+{
+	u64 done = 0;
+
+	for (; e->kv.free && done < n; done++) {
+		struct lx_kv_page *p = e->kv.free;
+
+		e->kv.free = p->next;
+		e->kv.n_free--;
+		free_page(e, p);
+	}
+	return done;
+}
+
+/*
+ * @n pages to the host: free, unused, of idle sessions, in this order. What
+ * those held is computed again when they go on.
+ */
+static u64 reclaim(struct lx_engine *e, u64 n, const void *account, bool any)
+{
+	struct lx_session *s;
+	u64 done = any ? drop_free(e, n) : 0;
+
+	done += drop_unused(e, n - done, account, any);
+	while (done < n && (s = longest_idle(e, account, any))) {
+		u64 before = e->kv.n_pages;
+
+		lx_kv_drop(s);
+		if (any)
+			drop_free(e, ~0ull);
+		done += before - e->kv.n_pages;
+		if (done < n)
+			done += drop_unused(e, n - done, account, any);
+	}
+	return done;
+}
+
+u64 lx_engine_reclaim(struct lx_engine *e, u64 pages)
+{
+	return reclaim(e, pages, NULL, true);
+}
+
+u64 lx_engine_reclaimable(const struct lx_engine *e, bool locked)
+{
+	u64 n = __atomic_load_n(&e->kv.n_free, __ATOMIC_RELAXED) +
+		__atomic_load_n(&e->kv.n_unused, __ATOMIC_RELAXED);
+	const struct lx_session *s = e->first;
+
+	for (u32 i = 0; locked && i < e->n_sessions; i++, s = s->next)
+		if (is_idle(s))
+			n += s->n_pages;
+	return n;
+}
+
+static struct lx_kv_page *take_page(struct lx_session *s, int *err)
+{
+	struct lx_engine *e = s->e;
+	struct lx_kv_page *p = take_free(e, s->account);
+	bool in_batch = s->in_batch;
+
+	s->in_batch = true;	/* its own are not to be reclaimed */
+	/* The plan is used up: what is unused goes rather than more memory. */
+	if (!p && e->kv.n_pages >= e->kv.max)
+		drop_unused(e, 1, NULL, true);
+	if (!p)
+		p = take_new(e, s->account, err);
+	if (!p && reclaim(e, 1, s->account, false))
+		p = take_new(e, s->account, err);
+	if (!p && *err != -LX_EDQUOT && reclaim(e, 1, NULL, true))
+		p = take_new(e, s->account, err);
+	s->in_batch = in_batch;
+	if (!p)
+		return NULL;
+	*err = 0;
+	p->id = ++e->kv.last_id;
+	p->refs = 1;
+	p->known = false;
+	return p;
+}
+
+/* ---- the pages of a session ---- */
 
 static int grow_tables(struct lx_session *s, u32 want)
 {
 	struct lx_engine *e = s->e;
 	u32 cap = lx_max(want, lx_max(s->cap_pages * 2, 4u));
-	struct lx_block *blocks = lx_engine_alloc(e, cap, sizeof(*blocks));
+	struct lx_kv_page **kv = lx_engine_alloc(e, cap, sizeof(*kv));
 	void **pages = lx_engine_alloc(e, cap, sizeof(*pages));
 
-	if (!blocks || !pages) {
-		lx_engine_release(e, blocks, cap, sizeof(*blocks));
+	if (!kv || !pages) {
+		lx_engine_release(e, kv, cap, sizeof(*kv));
 		lx_engine_release(e, pages, cap, sizeof(*pages));
 		return -LX_ENOMEM;
 	}
 	if (s->n_pages) {
-		lx_memcpy(blocks, s->page_blocks, s->n_pages * sizeof(*blocks));
+		lx_memcpy(kv, s->kv, s->n_pages * sizeof(*kv));
 		lx_memcpy(pages, s->pages, s->n_pages * sizeof(*pages));
 	}
-	lx_engine_release(e, s->page_blocks, s->cap_pages, sizeof(*blocks));
+	lx_engine_release(e, s->kv, s->cap_pages, sizeof(*kv));
 	lx_engine_release(e, s->pages, s->cap_pages, sizeof(*pages));
-	s->page_blocks = blocks;
+	s->kv = kv;
 	s->pages = pages;
 	s->cap_pages = cap;
+	return 0;
+}
+
+void lx_kv_set(struct lx_session *s, u32 i, struct lx_kv_page *p)
+{
+	s->kv[i] = p;
+	s->pages[i] = p->block.addr;
+}
+
+/* Where the timeline was cut off, what follows is not what is known. */
+void lx_kv_clamp(struct lx_session *s)
+{
+	s->n_known = lx_min(s->n_known, s->n_past / LX_PAGE);
+}
+
+int lx_kv_room(struct lx_session *s, u32 n)
+{
+	return n > s->cap_pages ? grow_tables(s, n) : 0;
+}
+
+/* Page @i is going to be written: its own, or a copy of what others see. */
+static int unshare(struct lx_session *s, u32 i)
+{
+	struct lx_kv_page *old = s->kv[i], *p;
+	int err = 0;
+
+	if (old->refs == 1 && !old->known)
+		return 0;
+	p = take_page(s, &err);
+	if (!p)
+		return err;
+	if (i * LX_PAGE < s->n_past)
+		lx_memcpy(p->block.addr, old->block.addr, s->e->page_bytes);
+	lx_kv_set(s, i, p);
+	lx_kv_put(s->e, old);
 	return 0;
 }
 
 int lx_kv_reserve(struct lx_session *s, u32 n)
 {
 	u32 want = lx_div_up(n, LX_PAGE);
+	int err = 0;
 
-	if (want > s->cap_pages && grow_tables(s, want))
+	if (lx_kv_room(s, want))
 		return -LX_ENOMEM;
-	while (s->n_pages < want) {
-		if (take_page(s->e, &s->page_blocks[s->n_pages]))
-			return -LX_ENOMEM;
-		s->pages[s->n_pages] = s->page_blocks[s->n_pages].addr;
-		s->n_pages++;
+	lx_kv_clamp(s);
+	for (u32 i = s->n_past / LX_PAGE; i < s->n_pages && i < want && !err;
+	     i++)
+		err = unshare(s, i);
+	while (!err && s->n_pages < want) {
+		struct lx_kv_page *p = take_page(s, &err);
+
+		if (p)
+			lx_kv_set(s, s->n_pages++, p);
 	}
-	return 0;
+	return err;
 }
 
 void lx_kv_drop(struct lx_session *s)
 {
+	/* From the end: of a sequence the first page is worth most. */
 	while (s->n_pages)
-		give_page(s->e, &s->page_blocks[--s->n_pages]);
-	lx_engine_release(s->e, s->page_blocks, s->cap_pages,
-			  sizeof(*s->page_blocks));
+		lx_kv_put(s->e, s->kv[--s->n_pages]);
+	lx_engine_release(s->e, s->kv, s->cap_pages, sizeof(*s->kv));
 	lx_engine_release(s->e, s->pages, s->cap_pages, sizeof(*s->pages));
-	s->page_blocks = NULL;
+	s->kv = NULL;
 	s->pages = NULL;
 	s->cap_pages = 0;
 	s->n_past = 0;
+	s->n_known = 0;
+}
+
+int lx_kv_share(struct lx_session *to, const struct lx_session *from)
+{
+	u32 n = lx_div_up(from->n_past, LX_PAGE);	/* no more is written */
+
+	if (lx_kv_room(to, n))
+		return -LX_ENOMEM;
+	for (u32 i = 0; i < n; i++) {
+		from->kv[i]->refs++;
+		lx_kv_set(to, i, from->kv[i]);
+	}
+	to->n_pages = n;
+	to->n_past = from->n_past;
+	to->n_known = from->n_known;
+	lx_kv_clamp(to);
+	return 0;
+}
+
+/* ---- opening and closing ---- */
+
+static u32 n_buckets(u64 max)
+{
+	u32 n = 64;
+
+	while (n < max && n < 1u << 20)
+		n *= 2;
+	return n;
+}
+
+u64 lx_kv_control(u64 max)
+{
+	return n_buckets(max) * sizeof(struct lx_kv_page *) +
+	       max * sizeof(struct lx_kv_page);
+}
+
+int lx_kv_open(struct lx_engine *e)
+{
+	e->kv.n_buckets = n_buckets(e->kv.max);
+	e->kv.buckets = lx_engine_alloc(e, e->kv.n_buckets,
+					sizeof(*e->kv.buckets));
+	return e->kv.buckets ? 0 : -LX_ENOMEM;
 }
 
 void lx_kv_close(struct lx_engine *e)
 {
-	while (e->n_free) {
-		e->host->ops->block_free(e->host, &e->free[--e->n_free],
-					 LX_MEM_KV);
-		e->n_pages--;
-	}
+	drop_unused(e, ~0ull, NULL, true);
+	drop_free(e, ~0ull);
+	lx_engine_release(e, e->kv.buckets, e->kv.n_buckets,
+			  sizeof(*e->kv.buckets));
 }

@@ -87,7 +87,7 @@ static void walk(const struct lx_session *s, struct lx_rendered *r)
 		if (chat)
 			put_str(r, lx_chat_after(k, m->role, index, sys));
 	}
-	if (!chat)
+	if (!chat || s->prefill)
 		return;
 	put_str(r, lx_chat_open(k));
 	put_str(r, lx_chat_think(k, s->e->model->tmpl,
@@ -122,6 +122,6 @@ void lx_render_done(struct lx_session *s)
 	if (!s->n_messages && s->n_msgs)
 		s->has_system = s->msgs[0].role == LX_ROLE_SYSTEM;
 	/* The answer to come counts as one. */
-	s->n_messages += s->n_msgs + 1;
+	s->n_messages += s->n_msgs + !s->prefill;
 	s->answered = false;
 }

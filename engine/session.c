@@ -77,6 +77,7 @@ int lx_session_open(struct lx_engine *e, const struct lx_session_params *p,
 		e->first = s;
 	}
 	e->n_sessions++;
+	lx_sched_enter(s, &e->sched.nobody);
 	*out = s;
 	return 0;
 }
@@ -141,6 +142,7 @@ void lx_session_close(struct lx_session *s)
 	if (e->first == s)
 		e->first = s->next == s ? NULL : s->next;
 	e->n_sessions--;
+	lx_sched_leave(s);
 	lx_engine_release(e, s, 1, sizeof(*s));
 }
 
@@ -556,6 +558,7 @@ void lx_session_stats(const struct lx_session *s, struct lx_session_stats *st)
 		.total_prompt = s->total_prompt,
 		.total_gen = s->total_gen,
 		.kv_bytes = s->n_pages * s->e->page_bytes,
+		.n_tokens = s->n_tokens,
 	};
 	if (s->t_first) {
 		st->prompt_ns = s->t_first - s->t_start;

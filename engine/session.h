@@ -32,6 +32,7 @@ struct lx_session {
 	bool in_batch, cancel;
 	bool eval;		/* tokens in, logits out: nothing is sampled */
 	void *eval_out;		/* f32 [n_vocab] or NULL */
+	bool prefill;		/* no answer is opened */
 
 	/* prompt being written */
 	char *text;
@@ -50,9 +51,15 @@ struct lx_session {
 	u32 gen_start;		/* first generated token of this turn */
 	u32 n_prompt, n_gen;	/* tokens of this turn, shifted out or not */
 	u64 n_shifted;		/* tokens dropped from the timeline */
-	struct lx_block *page_blocks;
-	void **pages;
+	struct lx_kv_page **kv;
+	void **pages;		/* their memory, for attention */
 	u32 n_pages, cap_pages;
+	u32 n_known;		/* pages that others may find */
+	struct lx_realm realm;
+	void *account;
+	bool shares;
+
+	struct lx_place place;	/* among others */
 
 	/* answer not yet read */
 	char *out;
@@ -96,5 +103,10 @@ bool lx_stop_text(struct lx_session *s, size_t n);
 
 void lx_logprobs_drop(struct lx_session *s);	/* a new turn, or the end */
 int lx_logprobs_add(struct lx_session *s, const struct lx_sample_slot *sl);
+
+/* kv.c: room in the table for @n pages; page @i becomes @p. */
+int lx_kv_room(struct lx_session *s, u32 n);
+void lx_kv_set(struct lx_session *s, u32 i, struct lx_kv_page *p);
+void lx_kv_clamp(struct lx_session *s);
 
 #endif

@@ -46,6 +46,7 @@ enum { false = 0, true = 1 };
 #define LX_ENOPKG 65	/* architecture or type not supported */
 #define LX_EBADMSG 74	/* corrupt GGUF */
 #define LX_EMSGSIZE 90	/* prompt beyond the context */
+#define LX_EDQUOT 122
 #define LX_ECANCELED 125
 
 #define LX_CACHELINE 64
@@ -115,6 +116,13 @@ struct lx_host_ops {
 			   enum lx_mem kind);
 	void (*block_free)(struct lx_host *h, struct lx_block *b,
 			   enum lx_mem kind);
+
+	/*
+	 * The same for a KV page, charged to @account (lx_session_join()). NULL:
+	 * block_alloc() serves. -LX_EDQUOT: the account has no room.
+	 */
+	int (*kv_alloc)(struct lx_host *h, struct lx_block *b, size_t size,
+			void *account);
 
 	/*
 	 * Run a job to its end on all workers, the caller (which must be a

@@ -105,6 +105,8 @@ struct lx_engine_info {
 	u64 kv_planned;			/* bytes */
 	u64 scratch_bytes;
 	u64 n_steps, n_prompt_tokens, n_gen_tokens;	/* since opened */
+	u64 kv_pages_unused;		/* of those held: free, or only known */
+	u64 n_shared_tokens;		/* found in the KV cache of others */
 };
 
 int lx_engine_open(struct lx_model *m, const struct lx_engine_params *p,
@@ -185,6 +187,7 @@ struct lx_session_stats {
 	u64 prompt_ns, gen_ns;	/* of this turn */
 	u64 total_prompt, total_gen;	/* of all turns */
 	u64 kv_bytes;
+	u32 n_tokens;		/* of the conversation, in the cache or not */
 };
 
 /* Small: no KV is taken until a turn runs. -LX_ENOMEM, -LX_EINVAL. */
@@ -270,6 +273,54 @@ u32 lx_session_logprobs(const struct lx_session *s, u32 first,
  * copies at most @max.
  */
 u32 lx_session_tokens(const struct lx_session *s, s32 *ids, u32 max);
+
+/* ---- many sessions: turns, KV pages and what is shared ---- */
+
+/*
+ * Who may find whose KV: sessions with the same three numbers, which are the
+ * host's to choose (user, container, salt). Zeros: everybody finds it.
+ */
+struct lx_realm {
+	u64 id[3];
+};
+
+extern const struct lx_realm lx_realm_public;
+
+struct lx_join {
+	u64 user;		/* steps are shared between users first */
+	struct lx_realm realm;
+	void *account;		/* for host->ops->kv_alloc(), as long as @s is open */
+	bool share;		/* find and leave KV in its realm */
+};
+
+/*
+ * Say whose a session is; without it, it shares nothing and takes turns with
+ * all others that said nothing. Before its first turn. -LX_ENOMEM, -LX_EBUSY.
+ */
+int lx_session_join(struct lx_session *s, const struct lx_join *j);
+/*
+ * Its place among others: @weight of turns, 1024 the usual; @urgent: before
+ * all others, for a kernel that waits. Any time.
+ */
+void lx_session_schedule(struct lx_session *s, u32 weight, bool urgent);
+/*
+ * A second session with the same conversation, parameters and place; pages
+ * are shared until one of them writes. What was not read stays with @s.
+ * -LX_EBUSY while a turn runs, -LX_ENOMEM.
+ */
+int lx_session_fork(struct lx_session *s, void *account,
+		    struct lx_session **out);
+/* Compute what is pending as a turn without an answer: see lx_session_start(). */
+int lx_session_prefill(struct lx_session *s, struct lx_error *err);
+
+/*
+ * Memory is wanted: give pages back that can be computed again (free ones,
+ * unused ones, those of idle sessions). Returns how many went. Beside a step
+ * that runs.
+ */
+u64 lx_engine_reclaim(struct lx_engine *e, u64 pages);
+/* How many could go. Not @locked: a guess without touching sessions. */
+u64 lx_engine_reclaimable(const struct lx_engine *e, bool locked);
 
 /* ---- the loop: form (locked), run (unlocked), commit (locked) ---- */
 
