@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* /dev/llamactl: models come and go by it. For CAP_SYS_ADMIN. */
 #include <linux/capability.h>
+#include <linux/cred.h>
+#include <linux/err.h>
 #include <linux/fs.h>
 #include <linux/llamux.h>
 #include <linux/miscdevice.h>
@@ -12,6 +14,10 @@
 #include "compat/compat.h"
 #include "control.h"
 #include "model.h"
+#include "owner.h"
+#include "prefix.h"
+
+#define PREFIX_MAX (1u << 20)
 
 static int control_open(struct inode *inode, struct file *file)
 {
@@ -81,7 +87,54 @@ static int do_progress(void *arg)
 	return terminated(io->name) ? llamux_model_progress(io) : -EINVAL;
 }
 
+static int do_limit(void *arg)
+{
+	const struct llamux_limit *in = arg;
+	kuid_t uid = make_kuid(current_user_ns(), in->uid);
+
+	if (in->reserved || !uid_valid(uid))
+		return -EINVAL;
+	return llamux_owner_limit(uid, in->max_sessions,
+				  in->tokens_per_minute);
+}
+
+static int add_prefix(struct llamux_model *m, const struct llamux_prefix *in)
+{
+	char *text;
+	int err;
+
+	if (!in->len || in->len > PREFIX_MAX)
+		return -EMSGSIZE;
+	text = vmemdup_user(u64_to_user_ptr(in->text), in->len);
+	if (IS_ERR(text))
+		return PTR_ERR(text);
+	err = llamux_prefix_add(m, text, in->len);
+	kvfree(text);
+	return err;
+}
+
+static int do_prefix(void *arg)
+{
+	const struct llamux_prefix *in = arg;
+	struct llamux_model *m;
+	int err = 0;
+
+	if (in->flags & ~LLAMUX_PREFIX_DROP || !terminated(in->name))
+		return -EINVAL;
+	m = llamux_model_get(in->name[0] ? in->name : NULL);
+	if (!m)
+		return -ENOENT;
+	if (in->flags & LLAMUX_PREFIX_DROP)
+		llamux_prefix_drop(m);
+	else
+		err = add_prefix(m, in);
+	llamux_model_put(m);
+	return err;
+}
+
 union argument {
+	struct llamux_limit limit;
+	struct llamux_prefix prefix;
 	struct llamux_load load;
 	struct llamux_name name;
 	struct llamux_progress progress;
@@ -103,6 +156,8 @@ static const struct command {
 	COMMAND(LLAMUX_CTL_UNLOAD, do_unload, 64),
 	COMMAND(LLAMUX_CTL_DEFAULT, do_default, 64),
 	COMMAND(LLAMUX_CTL_PROGRESS, do_progress, 80),
+	COMMAND(LLAMUX_CTL_LIMIT, do_limit, 16),
+	COMMAND(LLAMUX_CTL_PREFIX, do_prefix, 80),
 };
 
 static const struct command *command_find(unsigned int cmd)
@@ -112,7 +167,9 @@ static const struct command *command_find(unsigned int cmd)
 	if (_IOC_TYPE(cmd) != LLAMUX_IOC_MAGIC || i >= ARRAY_SIZE(commands))
 		return NULL;
 	i = array_index_nospec(i, ARRAY_SIZE(commands));
-	return _IOC_DIR(cmd) == _IOC_DIR(commands[i].cmd) ? &commands[i] : NULL;
+	if (!commands[i].run || _IOC_DIR(cmd) != _IOC_DIR(commands[i].cmd))
+		return NULL;
+	return &commands[i];
 }
 
 static long control_ioctl(struct file *file, unsigned int cmd,

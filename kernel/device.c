@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* /dev/llama: one open file is one conversation. */
+#include <linux/anon_inodes.h>
 #include <linux/err.h>
+#include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/miscdevice.h>
 #include <linux/module.h>
@@ -91,6 +93,25 @@ static const struct file_operations device_fops = {
 	.show_fdinfo = device_show_fdinfo,
 #endif
 };
+
+int llamux_device_fd(struct llamux_session *s, unsigned int flags)
+{
+	int fd = get_unused_fd_flags(flags & O_CLOEXEC);
+	struct file *file = ERR_PTR(fd);
+
+	if (fd >= 0)
+		file = anon_inode_getfile("[llama]", &device_fops, s,
+					  O_RDWR | (flags & O_NONBLOCK));
+	if (IS_ERR(file)) {
+		if (fd >= 0)
+			put_unused_fd(fd);
+		llamux_session_close(s);
+		return PTR_ERR(file);
+	}
+	stream_open(file_inode(file), file);
+	fd_install(fd, file);
+	return fd;
+}
 
 /* root:root 0660; a udev rule gives it its group. */
 static struct miscdevice device = {

@@ -22,25 +22,13 @@ static int outcome(struct llamux_session *s)
 	return st.finish == LX_FINISH_CANCELLED ? -ECANCELED : 1;
 }
 
-int llamux_session_eval(struct llamux_session *s, const s32 *ids, u32 n,
-			void *out)
+int llamux_session_outcome(struct llamux_session *s)
 {
 	struct llamux_model *m = s->model;
 	bool interrupted = false;
 	u32 events;
 	int ret;
 
-	mutex_lock(&m->lock);
-	ret = s->out_at < s->out_end ? -EBUSY :
-				       lx_session_eval(s->lx, ids, n, out);
-	if (!ret) {
-		s->turn = true;
-		smp_store_release(&s->written, true);
-	}
-	mutex_unlock(&m->lock);
-	if (ret)
-		return ret;
-	llamux_model_kick(m);
 	for (;;) {
 		mutex_lock(&m->lock);
 		events = READ_ONCE(s->events);
@@ -61,4 +49,25 @@ int llamux_session_eval(struct llamux_session *s, const s32 *ids, u32 n,
 	if (interrupted && ret == -ECANCELED)
 		return -EINTR;
 	return ret < 0 ? ret : 0;
+}
+
+int llamux_session_eval(struct llamux_session *s, const s32 *ids, u32 n,
+			void *out)
+{
+	struct llamux_model *m = s->model;
+	int ret;
+
+	mutex_lock(&m->lock);
+	ret = s->out_at < s->out_end ? -EBUSY : llamux_session_admit(s);
+	if (!ret)
+		ret = lx_session_eval(s->lx, ids, n, out);
+	if (!ret) {
+		s->turn = true;
+		smp_store_release(&s->written, true);
+	}
+	mutex_unlock(&m->lock);
+	if (ret)
+		return ret;
+	llamux_model_kick(m);
+	return llamux_session_outcome(s);
 }

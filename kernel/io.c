@@ -137,8 +137,7 @@ static void kick(struct llamux_model *m)
 	wake_up(&m->wake);
 }
 
-/* Under model->lock: the prompt is complete. */
-static int start_turn(struct llamux_session *s)
+int llamux_session_complete(struct llamux_session *s)
 {
 	struct lx_session_params p;
 	int err = 0;
@@ -147,6 +146,16 @@ static int start_turn(struct llamux_session *s)
 	if (p.flags & LX_SESSION_RAW)
 		err = put_newline(s);
 	s->newline = false;
+	return err;
+}
+
+/* Under model->lock: the prompt is complete. */
+static int start_turn(struct llamux_session *s)
+{
+	int err = llamux_session_admit(s);
+
+	if (!err)
+		err = llamux_session_complete(s);
 	if (!err)
 		err = lx_session_start(s->lx, NULL);
 	if (!err) {

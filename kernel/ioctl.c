@@ -4,6 +4,8 @@
  * command is the size of the caller's structure, which may be older (not
  * below the first one published) or newer (unknown fields zero) than ours.
  */
+#include <linux/err.h>
+#include <linux/fcntl.h>
 #include <linux/llamux.h>
 #include <linux/mm.h>
 #include <linux/nospec.h>
@@ -12,6 +14,7 @@
 #include <linux/uaccess.h>
 
 #include "compat/compat.h"
+#include "device.h"
 #include "ioctl.h"
 #include "model.h"
 #include "session.h"
@@ -389,6 +392,36 @@ static int do_eval(struct llamux_session *s, void *arg)
 	return err;
 }
 
+static int do_fork(struct llamux_session *s, void *arg)
+{
+	const struct llamux_fork *in = arg;
+	struct llamux_session *child;
+	int err;
+
+	if (in->reserved || in->flags & ~(O_CLOEXEC | O_NONBLOCK))
+		return -EINVAL;
+	err = llamux_session_bind(s);
+	if (err)
+		return err;
+	child = llamux_session_fork(s);
+	return IS_ERR(child) ? PTR_ERR(child) :
+			       llamux_device_fd(child, in->flags);
+}
+
+static int do_prefill(struct llamux_session *s, void *arg)
+{
+	int err = llamux_session_bind(s);
+
+	return err ?: llamux_session_prefill(s);
+}
+
+static int do_salt(struct llamux_session *s, void *arg)
+{
+	const struct llamux_salt *in = arg;
+
+	return in->reserved ? -EINVAL : llamux_session_set_salt(s, in->salt);
+}
+
 /* The largest argument. */
 union argument {
 	struct llamux_info info;
@@ -403,6 +436,8 @@ union argument {
 	struct llamux_stops stops;
 	struct llamux_biases biases;
 	struct llamux_logprobs logprobs;
+	struct llamux_fork fork;
+	struct llamux_salt salt;
 };
 
 /* @cmd carries direction and our size; @first the size first published. */
@@ -431,6 +466,9 @@ static const struct command {
 	COMMAND(LLAMUX_IOC_SET_STOPS, llamux_do_stops, 16),
 	COMMAND(LLAMUX_IOC_SET_BIAS, llamux_do_bias, 16),
 	COMMAND(LLAMUX_IOC_LOGPROBS, llamux_do_logprobs, 24),
+	COMMAND(LLAMUX_IOC_FORK, do_fork, 8),
+	COMMAND(LLAMUX_IOC_PREFILL, do_prefill, 0),
+	COMMAND(LLAMUX_IOC_SALT, do_salt, 16),
 };
 
 static const struct command *command_find(unsigned int cmd)

@@ -7,7 +7,9 @@
  */
 #include <linux/gfp.h>
 #include <linux/log2.h>
+#include <linux/memcontrol.h>
 #include <linux/mm.h>
+#include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
 
@@ -79,7 +81,7 @@ void llamux_memory_free(struct llamux_memory *m, void *p, size_t size,
 }
 
 /* One piece of the direct map. The tail of an odd size is given back. */
-static void *pages_alloc(struct lx_block *b, size_t size)
+static void *pages_alloc(struct lx_block *b, size_t size, gfp_t gfp)
 {
 	struct page *page;
 
@@ -88,22 +90,22 @@ static void *pages_alloc(struct lx_block *b, size_t size)
 		return NULL;
 	if (size != PAGE_SIZE << b->order) {
 		b->source = FROM_EXACT;
-		return alloc_pages_exact(size, GFP_KERNEL | MODEST);
+		return alloc_pages_exact(size, gfp);
 	}
 	b->source = FROM_PAGES;
-	page = alloc_pages(GFP_KERNEL | MODEST, b->order);
+	page = alloc_pages(gfp, b->order);
 	return page ? page_address(page) : NULL;
 }
 
-static void *virtual_alloc(struct lx_block *b, size_t size)
+static void *virtual_alloc(struct lx_block *b, size_t size, gfp_t gfp)
 {
 	b->source = FROM_VMALLOC;
 	b->order = 0;
-	return vmalloc_huge(size, GFP_KERNEL | MODEST);
+	return vmalloc_huge(size, gfp);
 }
 
-int llamux_block_alloc(struct llamux_memory *m, struct lx_block *b,
-		       size_t size, enum lx_mem kind)
+static int block_alloc(struct llamux_memory *m, struct lx_block *b,
+		       size_t size, enum lx_mem kind, gfp_t gfp)
 {
 	size_t bytes = PAGE_ALIGN(size);
 
@@ -111,13 +113,36 @@ int llamux_block_alloc(struct llamux_memory *m, struct lx_block *b,
 	b->size = size;
 	if (!size || bytes < size || bytes > llamux_memory_available())
 		return -ENOMEM;
-	b->addr = pages_alloc(b, bytes);
+	b->addr = pages_alloc(b, bytes, gfp);
 	if (!b->addr)
-		b->addr = virtual_alloc(b, bytes);
+		b->addr = virtual_alloc(b, bytes, gfp);
 	if (!b->addr)
 		return -ENOMEM;
 	account(m, kind, bytes);
 	return 0;
+}
+
+int llamux_block_alloc(struct llamux_memory *m, struct lx_block *b,
+		       size_t size, enum lx_mem kind)
+{
+	return block_alloc(m, b, size, kind, GFP_KERNEL | MODEST);
+}
+
+int llamux_kv_alloc(struct llamux_memory *m, struct lx_block *b, size_t size,
+		    struct mem_cgroup *memcg)
+{
+	struct mem_cgroup *old;
+	int err;
+
+	if (!memcg)
+		return llamux_block_alloc(m, b, size, LX_MEM_KV);
+	old = set_active_memcg(memcg);
+	err = block_alloc(m, b, size, LX_MEM_KV, GFP_KERNEL_ACCOUNT | MODEST);
+	set_active_memcg(old);
+	if (!err || llamux_block_alloc(m, b, size, LX_MEM_KV))
+		return err;
+	llamux_block_free(m, b, LX_MEM_KV);
+	return -EDQUOT;
 }
 
 void llamux_block_free(struct llamux_memory *m, struct lx_block *b,

@@ -6,6 +6,8 @@
 #include <linux/types.h>
 #include "lx/deps.h"
 
+struct mem_cgroup;
+
 /* Bytes held for one model, by what they are for. */
 struct llamux_memory {
 	atomic64_t used[LX_MEM_KINDS];
@@ -19,6 +21,12 @@ void llamux_memory_free(struct llamux_memory *m, void *p, size_t size,
 			enum lx_mem kind);
 int llamux_block_alloc(struct llamux_memory *m, struct lx_block *b,
 		       size_t size, enum lx_mem kind);
+/*
+ * A KV page, charged to @memcg (NULL: to nobody). -EDQUOT: the cgroup has no
+ * room where the machine has. Wakes no OOM killer, the cgroup's neither.
+ */
+int llamux_kv_alloc(struct llamux_memory *m, struct lx_block *b, size_t size,
+		    struct mem_cgroup *memcg);
 void llamux_block_free(struct llamux_memory *m, struct lx_block *b,
 		       enum lx_mem kind);
 

@@ -14,6 +14,7 @@
 #include "host.h"
 #include "loop.h"
 #include "model.h"
+#include "prefix.h"
 #include "prompt.h"
 #include "worker.h"
 
@@ -230,6 +231,7 @@ static void model_unlist(struct llamux_model *m, enum llamux_model_state state)
 		default_model = NULL;
 	mutex_unlock(&models_lock);
 	llamux_prompt_drop(m);
+	llamux_prefix_drop(m);
 	llamux_model_put(m);
 }
 

@@ -16,13 +16,23 @@ struct llamux_owner {
 	kuid_t uid;
 	u32 sessions;			/* owners_lock */
 	atomic64_t cpu_ns;
+
+	/* limits, under owners_lock; 0: the module's, or none */
+	u32 max_sessions;
+	u32 tokens_per_minute;
+	s64 tokens;			/* left; below 0: too many were used */
+	u64 filled_ns;
 };
 
-/* NULL: no memory. May sleep. */
+/* ERR_PTR(-EDQUOT) beyond its sessions, -ENOMEM. May sleep. */
 struct llamux_owner *llamux_owner_get(kuid_t uid);
 /* Any context that is not an interrupt's. */
 void llamux_owner_put(struct llamux_owner *o);
-void llamux_owner_charge(struct llamux_owner *o, u64 ns);
+void llamux_owner_charge(struct llamux_owner *o, u64 ns, u32 tokens);
+/* May it start another turn? */
+bool llamux_owner_has_tokens(struct llamux_owner *o);
+/* Zeros: no limit of its own. @uid stays known. -ENOMEM. */
+int llamux_owner_limit(kuid_t uid, u32 max_sessions, u32 tokens_per_minute);
 /* The lines of /proc/llamux/stats that the reader may see. */
 void llamux_owner_show(struct seq_file *m);
 /* No session is left. */

@@ -13,7 +13,8 @@
  * stats	"key: value" lines: counters since the module was loaded (of
  *		models: those alive), lengths of floating-point sections in us,
  *		workers' time for all users and for each of them (only root
- *		sees those of others).
+ *		sees those of others), tokens found in the KV of earlier
+ *		prompts, bytes of KV that nobody uses at the moment.
  * prompt	see prompt.c
  */
 #include <linux/math64.h>
@@ -224,7 +225,7 @@ static void show_sections(struct seq_file *m, const char *name,
 static int stats_show(struct seq_file *m, void *v)
 {
 	struct llamux_model *model = NULL;
-	u64 steps = 0, prompt = 0, gen = 0;
+	u64 steps = 0, prompt = 0, gen = 0, shared = 0, unused = 0;
 	struct snapshot s;
 
 	while ((model = llamux_model_next(model))) {
@@ -232,12 +233,15 @@ static int stats_show(struct seq_file *m, void *v)
 		steps += s.engine.n_steps;
 		prompt += s.engine.n_prompt_tokens;
 		gen += s.engine.n_gen_tokens;
+		shared += s.engine.n_shared_tokens;
+		unused += s.engine.kv_pages_unused * s.engine.kv_page_bytes;
 	}
 	seq_printf(m, "steps: %llu\nprompt_tokens: %llu\nanswer_tokens: %llu\n",
 		   steps, prompt, gen);
 	show_sections(m, "fpu_sections", llamux_fpu_sections);
 	show_sections(m, "fpu_control", llamux_fpu_control);
 	llamux_owner_show(m);
+	seq_printf(m, "shared_tokens: %llu\nkv_unused: %llu\n", shared, unused);
 	return 0;
 }
 

@@ -183,7 +183,7 @@ static bool crowded(struct llamux_session *s)
 	lx_session_stats(s->lx, &st);
 	lx_engine_info(s->model->engine, &e);
 	mutex_unlock(&s->model->lock);
-	return st.n_past > e.n_ctx / 4 * 3;
+	return st.n_tokens > e.n_ctx / 4 * 3;
 }
 
 /* Make room for a new prompt: end the turn that is under way. */

@@ -15,9 +15,9 @@
 #include "session.h"
 #include "trace.h"
 
-static unsigned int max_sessions = 1024;
+static unsigned int max_sessions = 4096;
 module_param(max_sessions, uint, 0644);
-MODULE_PARM_DESC(max_sessions, "most open conversations (default 1024); open fails with EAGAIN beyond");
+MODULE_PARM_DESC(max_sessions, "most open conversations (default 4096); open fails with EAGAIN beyond");
 
 static atomic_t n_sessions = ATOMIC_INIT(0);
 static atomic64_t last_id = ATOMIC64_INIT(0);
@@ -103,8 +103,10 @@ struct llamux_session *llamux_session_open(void)
 	if (!s)
 		goto err_count;
 	s->owner = llamux_owner_get(current_euid());
-	if (!s->owner)
+	err = PTR_ERR_OR_ZERO(s->owner);
+	if (err)
 		goto err_owner;
+	llamux_session_whose(s);
 	mutex_init(&s->lock);
 	init_waitqueue_head(&s->wait);
 	INIT_LIST_HEAD(&s->node);
@@ -122,6 +124,7 @@ err_count:
 
 static void session_free(struct llamux_session *s)
 {
+	llamux_session_whose_no_more(s);
 	llamux_owner_put(s->owner);
 	mutex_destroy(&s->lock);
 	kfree_sensitive(s);
@@ -167,19 +170,25 @@ static int attach(struct llamux_session *s, struct llamux_model *m)
 {
 	int err;
 
+	s->model = m;
 	mutex_lock(&m->lock);
 	err = lx_session_open(m->engine, &s->params, &s->lx);
+	if (!err) {
+		err = llamux_session_join(s);
+		if (err)
+			lx_session_close(s->lx);
+	}
 	if (!err) {
 		list_add_tail(&s->node, &m->sessions);
 		m->n_sessions++;
 	}
 	mutex_unlock(&m->lock);
 	if (err) {
+		s->lx = NULL;
+		s->model = NULL;
 		llamux_model_put(m);
-		return err;
 	}
-	s->model = m;
-	return 0;
+	return err;
 }
 
 int llamux_session_bind(struct llamux_session *s)
@@ -361,7 +370,7 @@ static void account(struct list_head *sessions, u64 ns)
 			continue;
 		share = mul_u64_u32_div(ns, n, of);
 		s->cpu_ns += share;
-		llamux_owner_charge(s->owner, share);
+		llamux_owner_charge(s->owner, share, n);
 	}
 }
 

@@ -12,6 +12,7 @@
 
 struct llamux_model;
 struct llamux_owner;
+struct mem_cgroup;
 
 /*
  * One conversation: an open file of /dev/llama, or an owner's
@@ -40,10 +41,13 @@ struct llamux_session {
 	u64 id;
 	u64 cpu_ns;			/* of workers, for its tokens */
 	struct llamux_owner *owner;	/* the opener's user */
+	struct mem_cgroup *memcg;	/* KV is charged to; the opener's */
+	struct lx_realm realm;		/* with whom KV is shared */
+	bool urgent;			/* the kernel asks */
 	pid_t pid;
 };
 
-/* ERR_PTR(-EAGAIN) beyond max_sessions, -ENOMEM. */
+/* ERR_PTR(-EAGAIN) beyond max_sessions, -EDQUOT beyond the user's, -ENOMEM. */
 struct llamux_session *llamux_session_open(void);
 /* Cancels. Does not wait for the step that is running. */
 void llamux_session_close(struct llamux_session *s);
@@ -68,6 +72,10 @@ __poll_t llamux_session_poll(struct llamux_session *s, struct file *file,
 
 /* Stop the turn. Needs no lock: it ends an evaluation, which holds that. */
 void llamux_session_cancel(struct llamux_session *s);
+
+/* Of open and close: note and forget the opener's cgroup and namespace. */
+void llamux_session_whose(struct llamux_session *s);
+void llamux_session_whose_no_more(struct llamux_session *s);
 
 /* ---- with s->lock held ---- */
 
@@ -94,7 +102,23 @@ int llamux_session_abandon(struct llamux_session *s);
 int llamux_session_eval(struct llamux_session *s, const s32 *ids, u32 n,
 			void *out);
 
+/* A second session like @s, which is bound. ERR_PTR(-EBUSY), as open. */
+struct llamux_session *llamux_session_fork(struct llamux_session *s);
+/* Compute what is pending without an answer. Waits, as evaluations do. */
+int llamux_session_prefill(struct llamux_session *s);
+/* KV is shared only with the same salt; -EBUSY after the first write. */
+int llamux_session_set_salt(struct llamux_session *s, u64 salt);
+/* Wait for the end of an evaluation or prefill; as llamux_session_eval(). */
+int llamux_session_outcome(struct llamux_session *s);
+
 /* ---- with model->lock held ---- */
+
+/* Tell the engine whose it is, once it has one. -ENOMEM. */
+int llamux_session_join(struct llamux_session *s);
+/* Before a turn, in the asker's context: its place. -EDQUOT no tokens left. */
+int llamux_session_admit(struct llamux_session *s);
+/* No more text for this turn: what was kept back is added or dropped. */
+int llamux_session_complete(struct llamux_session *s);
 
 /* enum lx_session_state */
 u32 llamux_session_state(const struct llamux_session *s);

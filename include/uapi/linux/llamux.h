@@ -14,10 +14,13 @@
  * The last newline written by write(2) before a turn is dropped (it is
  * echo's), unless LLAMUX_RAW is set; LLAMUX_IOC_WRITE takes text as it is.
  *
- * Errors of open: EAGAIN more sessions than the module's max_sessions.
- * Errors of read and write: ENODEV no model, EMSGSIZE prompt beyond the
- * context, ENOMEM, EAGAIN no text yet (O_NONBLOCK), EBUSY, EIO the
- * computation failed, ERESTARTSYS/EINTR a signal.
+ * Errors of open: EAGAIN more sessions than the module's max_sessions, EDQUOT
+ * more than the user may have (user_sessions, LLAMUX_CTL_LIMIT). Errors of
+ * read and write: ENODEV no model, EMSGSIZE prompt beyond the context, EDQUOT
+ * the user's tokens of this minute are used up, ENOMEM (also when the KV of
+ * the conversation does not fit into the memory cgroup of its opener), EAGAIN
+ * no text yet (O_NONBLOCK), EBUSY, EIO the computation failed,
+ * ERESTARTSYS/EINTR a signal.
  *
  * Every ioctl structure may grow at its end: the size in the command number
  * tells the kernel which the caller knows; fields the kernel does not know
@@ -281,6 +284,40 @@ struct llamux_logprobs {
 #define LLAMUX_IOC_SET_BIAS _IOW(LLAMUX_IOC_MAGIC, 0x11, struct llamux_biases)
 #define LLAMUX_IOC_LOGPROBS _IOWR(LLAMUX_IOC_MAGIC, 0x12, struct llamux_logprobs)
 
+/*
+ * LLAMUX_IOC_FORK: a new descriptor with a conversation that goes on from
+ * where this one is: same model, parameters, text written and not yet
+ * answered. What was not read of an answer stays here. The KV of the past is
+ * shared, not copied. Returns the descriptor. Errors: EBUSY in mid-turn, EMFILE,
+ * and those of open.
+ */
+struct llamux_fork {
+	__u32 flags;		/* O_CLOEXEC, O_NONBLOCK */
+	__u32 reserved;
+};
+
+/*
+ * LLAMUX_IOC_SALT: KV that equal prompts have in common is shared among the
+ * sessions of a user (in one user namespace and memory cgroup), who can tell
+ * from the time an answer takes that a prompt was used before. A gateway gives
+ * each of its clients a salt: only equal salts share. Before the first write
+ * (EBUSY). 0 is the default.
+ */
+struct llamux_salt {
+	__u64 salt;
+	__u64 reserved;
+};
+
+#define LLAMUX_IOC_FORK _IOW(LLAMUX_IOC_MAGIC, 0x20, struct llamux_fork)
+/*
+ * Compute what was written, without an answer, and wait till it is done: a
+ * prompt that many questions begin with, before they are forked off. Errors:
+ * EINVAL nothing was written, EBUSY, EMSGSIZE, EDQUOT, ENOMEM, EINTR (what was
+ * written is part of the conversation nonetheless).
+ */
+#define LLAMUX_IOC_PREFILL _IO(LLAMUX_IOC_MAGIC, 0x21)
+#define LLAMUX_IOC_SALT _IOW(LLAMUX_IOC_MAGIC, 0x22, struct llamux_salt)
+
 /* ---- /dev/llamactl (CAP_SYS_ADMIN) ---- */
 
 #define LLAMUX_LOAD_DEFAULT (1u << 0)	/* becomes the default model */
@@ -325,6 +362,35 @@ struct llamux_progress {
 	__u64 done, total;	/* bytes */
 };
 
+/*
+ * LLAMUX_CTL_LIMIT: what a user may have. Zeros: no limits of its own. A turn
+ * that starts with no tokens left fails with EDQUOT; one that has started goes
+ * on. Prompt and answer count; a minute's worth can be saved up.
+ */
+struct llamux_limit {
+	__u32 uid;
+	__u32 max_sessions;	/* open; 0: the module's user_sessions */
+	__u32 tokens_per_minute;	/* 0: any number */
+	__u32 reserved;
+};
+
+#define LLAMUX_PREFIX_DROP (1u << 0)	/* forget all of this model; no text */
+
+/*
+ * LLAMUX_CTL_PREFIX: compute a system prompt once, for everybody: whoever's
+ * conversation begins with it starts sooner, and can tell. Waits. Forgotten
+ * when the model is unloaded. At most 1 MiB. Errors: ENOENT no such model,
+ * ENOSPC 64 are there, EMSGSIZE, ENOMEM, EINTR.
+ */
+struct llamux_prefix {
+	char name[LLAMUX_NAME_MAX];	/* of the model; empty: the default */
+	__u64 text;		/* const char * */
+	__u32 len;
+	__u32 flags;		/* LLAMUX_PREFIX_DROP */
+};
+
+#define LLAMUX_CTL_LIMIT _IOW(LLAMUX_IOC_MAGIC, 0x50, struct llamux_limit)
+#define LLAMUX_CTL_PREFIX _IOW(LLAMUX_IOC_MAGIC, 0x51, struct llamux_prefix)
 #define LLAMUX_CTL_LOAD _IOW(LLAMUX_IOC_MAGIC, 0x40, struct llamux_load)
 /*
  * Sessions on it run on and keep it alive; new ones no longer see it. When
