@@ -195,6 +195,11 @@ static u64 reclaim(struct lx_engine *e, u64 n, const void *account, bool any)
 	return done;
 }
 
+void lx_kv_relieve(struct lx_engine *e, const void *account)
+{
+	drop_unused(e, ~0ull, account, false);
+}
+
 u64 lx_engine_reclaim(struct lx_engine *e, u64 pages)
 {
 	return reclaim(e, pages, NULL, true);

@@ -54,6 +54,8 @@ int lx_kv_reserve(struct lx_session *s, u32 n);
 void lx_kv_drop(struct lx_session *s);	/* all pages back; n_past is 0 */
 /* @to, which has none, gets the pages of @from. -LX_ENOMEM. */
 int lx_kv_share(struct lx_session *to, const struct lx_session *from);
+/* Nothing unused stays charged to @account: it has come to its end. */
+void lx_kv_relieve(struct lx_engine *e, const void *account);
 void lx_kv_close(struct lx_engine *e);	/* no session is left */
 u64 lx_kv_control(u64 max);		/* bytes of control memory for @max pages */
 int lx_kv_open(struct lx_engine *e);

@@ -194,6 +194,7 @@ static bool take(struct lx_engine *e, struct lx_session *s, u32 n)
 		s->place.starved = 0;
 		lx_session_finish(s, LX_FINISH_ERROR, -LX_ENOMEM);
 		lx_kv_drop(s);
+		lx_kv_relieve(e, s->account);
 	}
 	return false;
 }

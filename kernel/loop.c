@@ -12,7 +12,29 @@
 #include "loop.h"
 #include "model.h"
 #include "session.h"
+#include "shrink.h"
 #include "trace.h"
+
+/* Say how much is missing, and what would fit. */
+static int refuse(struct llamux_model *m, const struct lx_model_params *mp,
+		  const struct lx_plan *plan, u64 available)
+{
+	struct lx_advice a;
+	char ctx[40] = "";
+	int err;
+
+	err = lx_advise(&m->host, m->source.lx, m->source.n, mp, &m->params,
+			plan, available, &a);
+	if (err)
+		return err;
+	if (a.n_ctx)
+		snprintf(ctx, sizeof(ctx), "; a context of %u fits", a.n_ctx);
+	return lx_fail(&m->error, -ENOMEM,
+		       "needs %llu bytes, %llu are available: %llu missing%s%s%s%s",
+		       plan->total, available, a.missing, ctx,
+		       a.type ? "; weights of " : "", a.type ?: "",
+		       a.type ? " fit" : "");
+}
 
 static int check_fits(struct llamux_model *m, const struct lx_model_params *mp)
 {
@@ -25,10 +47,11 @@ static int check_fits(struct llamux_model *m, const struct lx_model_params *mp)
 		return -ENOMEM;
 	err = lx_plan(&m->host, m->source.lx, m->source.n, mp, &m->params,
 		      plan, &m->error);
+	/* What other models can compute again may make room. */
+	if (!err && plan->total > available && llamux_shrink_all())
+		available = llamux_memory_available();
 	if (!err && plan->total > available)
-		err = lx_fail(&m->error, -ENOMEM,
-			      "needs %llu bytes, %llu are available: %llu missing",
-			      plan->total, available, plan->total - available);
+		err = refuse(m, mp, plan, available);
 	m->params.n_ctx = plan->n_ctx;	/* what the plan says fits */
 	kvfree(plan);
 	return err;
@@ -50,10 +73,19 @@ static int load(struct llamux_model *m)
 	if (err)
 		return err;
 	err = lx_engine_open(m->lx, &m->params, &m->engine, &m->error);
-	if (err) {
-		lx_model_free(m->lx);
-		m->lx = NULL;
-	}
+	if (err)
+		goto err_engine;
+	err = llamux_shrink_start(m);
+	if (err)
+		goto err_shrink;
+	return 0;
+
+err_shrink:
+	lx_engine_close(m->engine);
+	m->engine = NULL;
+err_engine:
+	lx_model_free(m->lx);
+	m->lx = NULL;
 	return err;
 }
 
@@ -106,6 +138,7 @@ static void unload(struct llamux_model *m)
 	mutex_lock(&m->lock);
 	llamux_session_reap(m);
 	mutex_unlock(&m->lock);
+	llamux_shrink_stop(m);
 	lx_engine_close(m->engine);
 	lx_model_free(m->lx);
 }

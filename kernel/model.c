@@ -168,6 +168,21 @@ struct llamux_model *llamux_model_next(struct llamux_model *prev)
 	return m;
 }
 
+u64 llamux_model_try_all(u64 (*fn)(struct llamux_model *m))
+{
+	struct llamux_model *m;
+	u64 sum = 0;
+
+	if (!mutex_trylock(&models_lock))
+		return 0;
+	/* Ready ones have an engine as long as they are in the list. */
+	list_for_each_entry(m, &models, node)
+		if (m->state == LLAMUX_MODEL_READY)
+			sum += fn(m);
+	mutex_unlock(&models_lock);
+	return sum;
+}
+
 bool llamux_model_is_default(const struct llamux_model *m)
 {
 	return READ_ONCE(default_model) == m;

@@ -11,6 +11,7 @@
 #include <linux/wait.h>
 #include <linux/workqueue.h>
 
+#include "compat/shrinker.h"
 #include "fpu.h"
 #include "memory.h"
 #include "source.h"
@@ -29,7 +30,10 @@ enum llamux_model_state {
  * last one to go leaves the rest to a work item, since threads are stopped
  * and gigabytes freed.
  *
- * Lock order: session->lock, models_lock (model.c), model->lock.
+ * Lock order: conversations_lock (prompt.c), prefixes_lock (prefix.c),
+ * session->lock, models_lock (model.c), model->lock; owners_lock and job_lock
+ * are innermost. Memory is asked for under all of them but the last two; the
+ * shrinker, called from there, only tries models_lock and model->lock.
  */
 struct llamux_model {
 	struct kref ref;
@@ -57,6 +61,8 @@ struct llamux_model {
 	struct list_head sessions;
 	struct list_head zombies;	/* closed, but in the running batch */
 	u32 n_sessions;
+	struct llamux_shrinker shrinker;	/* while the engine is open */
+	u64 kv_page_bytes;
 	wait_queue_head_t wake;		/* the thread sleeps here */
 	u32 kicks;
 
@@ -88,6 +94,12 @@ void llamux_model_put(struct llamux_model *m);
 struct llamux_model *llamux_model_next(struct llamux_model *prev);
 bool llamux_model_is_default(const struct llamux_model *m);
 const char *llamux_model_state_name(const struct llamux_model *m);
+
+/*
+ * Sum of @fn over the models that are ready, or 0 when their list is locked.
+ * @fn must not sleep for a lock. Any context that may free memory.
+ */
+u64 llamux_model_try_all(u64 (*fn)(struct llamux_model *m));
 
 /* Something became runnable, or is to be closed. */
 void llamux_model_kick(struct llamux_model *m);

@@ -8,11 +8,17 @@
 #include "engine.h"
 #include "json.h"
 
-enum { OPT_CTX = 0x100, OPT_SESSIONS, OPT_KV };
+enum { OPT_CTX = 0x100, OPT_SESSIONS, OPT_KV, OPT_AVAILABLE };
+
+struct wish {
+	struct lx_engine_params ep;
+	uint64_t available;	/* 0: what the kernel says */
+};
 
 static int handle_plan(void *ctx, int val, const char *arg)
 {
-	struct lx_engine_params *ep = ctx;
+	struct wish *w = ctx;
+	struct lx_engine_params *ep = &w->ep;
 	bool ok;
 
 	switch (val) {
@@ -22,6 +28,9 @@ static int handle_plan(void *ctx, int val, const char *arg)
 	case OPT_SESSIONS:
 		ok = parse_u32("--sessions", arg, 1, 1u << 16,
 			       &ep->n_sessions);
+		break;
+	case OPT_AVAILABLE:
+		ok = parse_u64("--available", arg, &w->available);
 		break;
 	default:
 		ok = parse_kv(arg, &ep->kv_type);
@@ -36,7 +45,8 @@ static void line(const char *what, uint64_t bytes)
 	printf("%-10s%16" PRIu64 "  %s\n", what, bytes, human(bytes, buf));
 }
 
-static void print_text(const struct lx_plan *p, uint64_t available)
+static void print_text(const struct lx_plan *p, uint64_t available,
+		       const struct lx_advice *a)
 {
 	const struct lx_model_info *m = &p->info;
 	char buf[16];
@@ -61,10 +71,15 @@ static void print_text(const struct lx_plan *p, uint64_t available)
 		puts("fits now");
 	else
 		printf("does not fit now: %s missing\n",
-		       human(p->total - available, buf));
+		       human(a->missing, buf));
+	if (a->n_ctx)
+		printf("a context of %u tokens fits\n", a->n_ctx);
+	if (a->type)
+		printf("weights of %s fit\n", a->type);
 }
 
-static void print_json(const struct lx_plan *p, uint64_t available)
+static void print_json(const struct lx_plan *p, uint64_t available,
+		       const struct lx_advice *a)
 {
 	struct json j;
 
@@ -86,6 +101,9 @@ static void print_json(const struct lx_plan *p, uint64_t available)
 	json_u64(&j, "n_sessions", p->n_sessions);
 	json_u64(&j, "available", available);
 	json_bool(&j, "fits", p->total <= available);
+	json_u64(&j, "missing", a->missing);
+	json_u64(&j, "fits_ctx", a->n_ctx);
+	json_str(&j, "fits_type", a->type ? a->type : "");
 	json_close(&j, '}');
 }
 
@@ -95,20 +113,21 @@ static int main_plan(struct globals *g, int argc, char **argv)
 		{ "ctx", required_argument, NULL, OPT_CTX },
 		{ "sessions", required_argument, NULL, OPT_SESSIONS },
 		{ "kv", required_argument, NULL, OPT_KV },
+		{ "available", required_argument, NULL, OPT_AVAILABLE },
 		{ 0 }
 	};
 	struct user_host_options opt = { .n_threads = g->threads };
 	struct lx_model_params mp = { 0 };
-	struct lx_engine_params ep = { 0 };
+	struct wish wish = { .available = 0 };
 	struct lx_error err = { 0 };
+	struct lx_advice advice;
 	struct lx_plan plan;
-	uint64_t available;
 	const char *file;
 	struct local l;
 	int ret;
 
 	ret = parse_options(g, argc, argv, &command_plan, "", options,
-			    handle_plan, &ep);
+			    handle_plan, &wish);
 	if (ret)
 		return ret;
 	if (argc - optind > 1)
@@ -123,16 +142,20 @@ static int main_plan(struct globals *g, int argc, char **argv)
 	ret = local_open_files(&l, file, &opt);
 	if (ret)
 		return fail(ret, "%s", l.message);
-	available = l.host->ops->available(l.host);
-	ret = lx_plan(l.host, l.files.sources, l.files.n, &mp, &ep, &plan,
+	if (!wish.available)
+		wish.available = l.host->ops->available(l.host);
+	ret = lx_plan(l.host, l.files.sources, l.files.n, &mp, &wish.ep, &plan,
 		      &err);
+	if (!ret)
+		ret = lx_advise(l.host, l.files.sources, l.files.n, &mp,
+				&wish.ep, &plan, wish.available, &advice);
 	if (ret)
 		ret = fail(ret, "%s: %s", file,
 			   err.msg[0] ? err.msg : llamux_strerror(ret));
 	else if (g->json)
-		print_json(&plan, available);
+		print_json(&plan, wish.available, &advice);
 	else
-		print_text(&plan, available);
+		print_text(&plan, wish.available, &advice);
 	local_close(&l);
 	return ret;
 }
@@ -144,6 +167,7 @@ const struct command command_plan = {
 	.options =
 	"  --ctx N             tokens of context\n"
 	"  --sessions N        full contexts at the same time\n"
-	"  --kv TYPE           of the KV cache: f16, f32, q8_0 or q4_0\n",
+	"  --kv TYPE           of the KV cache: f16, f32, q8_0 or q4_0\n"
+	"  --available BYTES   as if so much memory were there\n",
 	.main = main_plan,
 };

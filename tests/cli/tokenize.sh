@@ -44,7 +44,15 @@ run -m "$model" detokenize '[1, 2,3]'
 is "ids as JSON are read" exits 0
 
 run plan "$model"
+is "plan: fits" out_has '^fits now$'
 is "plan" out_has '^total +[0-9]+ '
+run plan "$model" --available 6000000 --ctx 8192
+is "plan: does not fit" out_has '^does not fit now: .* missing$'
+ctx=$(sed -n 's/^a context of \([0-9]*\) tokens fits$/\1/p' "$work/out")
+run plan "$model" --available 6000000 --ctx "${ctx:-0}"
+is "plan: the context it offers fits" out_has '^fits now$'
+run plan "$model" --available 6000000 --ctx $((2 * ${ctx:-0}))
+is "plan: twice that does not" out_has '^does not fit now'
 run --json plan "$model" --ctx 64 --sessions 3
 is "plan --json" out_has '^\{.*"total": [0-9]+,.*"n_sessions": 3.*\}$'
 kv() {

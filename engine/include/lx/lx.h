@@ -130,6 +130,19 @@ int lx_plan(struct lx_host *host, const struct lx_source *src, u32 n_src,
 	    const struct lx_model_params *mp, const struct lx_engine_params *ep,
 	    struct lx_plan *plan, struct lx_error *err);
 
+/* What would fit in @available bytes where @plan does not. */
+struct lx_advice {
+	u64 missing;		/* bytes; 0: it fits */
+	u32 n_ctx;		/* a context that fits with these weights; 0: none */
+	const char *type;	/* weights that fit with this context, or NULL */
+};
+
+/* Reads headers only. -LX_ENOMEM; errors of lx_plan(). */
+int lx_advise(struct lx_host *host, const struct lx_source *src, u32 n_src,
+	      const struct lx_model_params *mp,
+	      const struct lx_engine_params *ep, const struct lx_plan *plan,
+	      u64 available, struct lx_advice *a);
+
 /* ---- sessions ---- */
 
 #define LX_SESSION_RAW (1u << 0)	/* no chat format */
