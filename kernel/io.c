@@ -239,12 +239,14 @@ static size_t whole_chars(const char *p, size_t have, size_t room)
 	return n ?: room;
 }
 
-static ssize_t read_once(struct llamux_session *s, char __user *buf, size_t n,
-			 u32 *events)
+/*
+ * Have text in s->out, of which @n bytes at most are wanted: how many to
+ * take, or what fill() returned.
+ */
+static ssize_t have_text(struct llamux_session *s, size_t n, u32 *events)
 {
-	int ret;
+	int ret = llamux_session_bind(s);
 
-	ret = llamux_session_bind(s);
 	if (ret)
 		return ret;
 	if (s->out_at == s->out_end) {
@@ -255,7 +257,28 @@ static ssize_t read_once(struct llamux_session *s, char __user *buf, size_t n,
 		if (ret <= 0)
 			return ret;
 	}
-	n = whole_chars(s->out + s->out_at, s->out_end - s->out_at, n);
+	return whole_chars(s->out + s->out_at, s->out_end - s->out_at, n);
+}
+
+ssize_t llamux_session_take(struct llamux_session *s, char *buf, size_t size,
+			    u32 *events)
+{
+	ssize_t n = have_text(s, size, events);
+
+	if (n > 0) {
+		memcpy(buf, s->out + s->out_at, n);
+		s->out_at += n;
+	}
+	return n;
+}
+
+static ssize_t read_once(struct llamux_session *s, char __user *buf,
+			 size_t size, u32 *events)
+{
+	ssize_t n = have_text(s, size, events);
+
+	if (n <= 0)
+		return n;
 	/* What could not be copied stays to be read. */
 	if (copy_to_user(buf, s->out + s->out_at, n))
 		return -EFAULT;

@@ -72,9 +72,9 @@ static int do_info(struct llamux_session *s, void *arg)
 	return 0;
 }
 
-static int do_get_params(struct llamux_session *s, void *arg)
+void llamux_ioctl_get_params(struct llamux_session *s,
+			     struct llamux_params *out)
 {
-	struct llamux_params *out = arg;
 	struct lx_session_params p;
 
 	llamux_session_get_params(s, &p);
@@ -92,12 +92,17 @@ static int do_get_params(struct llamux_session *s, void *arg)
 	out->priority = p.priority;
 	out->n_logprobs = p.n_logprobs;
 	out->n_keep = p.n_keep;
+}
+
+static int do_get_params(struct llamux_session *s, void *arg)
+{
+	llamux_ioctl_get_params(s, arg);
 	return 0;
 }
 
-static int do_set_params(struct llamux_session *s, void *arg)
+int llamux_ioctl_set_params(struct llamux_session *s,
+			    const struct llamux_params *in)
 {
-	const struct llamux_params *in = arg;
 	struct lx_session_params p = {
 		.temperature_u = in->temperature_u,
 		.top_k = in->top_k,
@@ -123,6 +128,11 @@ static int do_set_params(struct llamux_session *s, void *arg)
 	if (in->reserved || in->flags & ~LX_SESSION_FLAGS)
 		return -EINVAL;
 	return llamux_session_set_params(s, &p);
+}
+
+static int do_set_params(struct llamux_session *s, void *arg)
+{
+	return llamux_ioctl_set_params(s, arg);
 }
 
 static int do_set_model(struct llamux_session *s, void *arg)

@@ -4,6 +4,7 @@
 
 #include <linux/types.h>
 
+struct llamux_params;
 struct llamux_session;
 
 /* The commands of /dev/llama (uapi/linux/llamux.h). */
@@ -22,5 +23,11 @@ void llamux_copied_free(void *p);
 int llamux_do_stops(struct llamux_session *s, void *arg);
 int llamux_do_bias(struct llamux_session *s, void *arg);
 int llamux_do_logprobs(struct llamux_session *s, void *arg);
+
+/* The parameters in their public form, with the session's lock held. */
+void llamux_ioctl_get_params(struct llamux_session *s,
+			     struct llamux_params *out);
+int llamux_ioctl_set_params(struct llamux_session *s,
+			    const struct llamux_params *in);
 
 #endif

@@ -102,6 +102,12 @@ int llamux_session_abandon(struct llamux_session *s);
 int llamux_session_eval(struct llamux_session *s, const s32 *ids, u32 n,
 			void *out);
 
+/*
+ * Read into kernel memory, without waiting: -EAGAIN when there is no text yet;
+ * there may be when s->events is no longer *@events.
+ */
+ssize_t llamux_session_take(struct llamux_session *s, char *buf, size_t size,
+			    u32 *events);
 /* A second session like @s, which is bound. ERR_PTR(-EBUSY), as open. */
 struct llamux_session *llamux_session_fork(struct llamux_session *s);
 /* Compute what is pending without an answer. Waits, as evaluations do. */
