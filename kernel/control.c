@@ -132,7 +132,22 @@ static int do_prefix(void *arg)
 	return err;
 }
 
+static int do_attr(void *arg)
+{
+	struct llamux_attr *io = arg;
+
+	return terminated(io->name) ? llamux_model_attr(io) : -EINVAL;
+}
+
+static int do_cancel(void *arg)
+{
+	const struct llamux_name *in = arg;
+
+	return terminated(in->name) ? llamux_model_cancel(in->name) : -EINVAL;
+}
+
 union argument {
+	struct llamux_attr attr;
 	struct llamux_limit limit;
 	struct llamux_prefix prefix;
 	struct llamux_load load;
@@ -156,6 +171,8 @@ static const struct command {
 	COMMAND(LLAMUX_CTL_UNLOAD, do_unload, 64),
 	COMMAND(LLAMUX_CTL_DEFAULT, do_default, 64),
 	COMMAND(LLAMUX_CTL_PROGRESS, do_progress, 80),
+	COMMAND(LLAMUX_CTL_ATTR, do_attr, 80),
+	COMMAND(LLAMUX_CTL_CANCEL, do_cancel, 64),
 	COMMAND(LLAMUX_CTL_LIMIT, do_limit, 16),
 	COMMAND(LLAMUX_CTL_PREFIX, do_prefix, 80),
 };

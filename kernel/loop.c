@@ -119,28 +119,80 @@ static bool step(struct llamux_model *m)
 	return true;
 }
 
-static void serve(struct llamux_model *m)
-{
-	u32 kicks;
+/* ---- sleep ---- */
 
-	while (!kthread_should_stop()) {
-		try_to_freeze();
-		kicks = READ_ONCE(m->kicks);
-		if (step(m))
-			continue;
-		wait_event_freezable(m->wake, READ_ONCE(m->kicks) != kicks ||
-				     kthread_should_stop());
-	}
+static void unload(struct llamux_model *m, struct lx_engine *engine)
+{
+	llamux_shrink_stop(m);
+	lx_engine_close(engine);
+	lx_model_free(m->lx);
 }
 
-static void unload(struct llamux_model *m)
+/* Take the engine away, unless a session has come. */
+static struct lx_engine *take_engine(struct llamux_model *m)
 {
+	struct lx_engine *e = NULL;
+
 	mutex_lock(&m->lock);
 	llamux_session_reap(m);
+	if (!m->n_sessions && list_empty(&m->zombies))
+		swap(e, m->engine);
 	mutex_unlock(&m->lock);
+	return e;
+}
+
+/* All but the files and the name goes, till somebody wants it. */
+static void doze(struct llamux_model *m)
+{
+	struct lx_engine *e;
+
+	WRITE_ONCE(m->doze, false);
+	if (!llamux_model_move(m, LLAMUX_MODEL_READY, LLAMUX_MODEL_ASLEEP))
+		return;
+	/* Its files are kept from now on, or it stays: policy.c */
+	if (llamux_model_patience(m) == MAX_SCHEDULE_TIMEOUT) {
+		llamux_model_move(m, LLAMUX_MODEL_ASLEEP, LLAMUX_MODEL_READY);
+		return;
+	}
+	/* The shrinker looks at the engine without the lock. */
 	llamux_shrink_stop(m);
-	lx_engine_close(m->engine);
-	lx_model_free(m->lx);
+	e = take_engine(m);
+	if (e) {
+		lx_engine_close(e);
+		lx_model_free(m->lx);
+		return;
+	}
+	if (llamux_shrink_start(m))
+		pr_warn_ratelimited("llamux: %s: no memory for a shrinker\n",
+				    m->name);
+	llamux_model_move(m, LLAMUX_MODEL_ASLEEP, LLAMUX_MODEL_READY);
+}
+
+static void wake(struct llamux_model *m)
+{
+	WRITE_ONCE(m->wanted, false);
+	m->wake_result = m->engine ? 0 : load(m);
+	if (!m->wake_result)
+		llamux_model_move(m, LLAMUX_MODEL_ASLEEP, LLAMUX_MODEL_READY);
+	smp_store_release(&m->wakings, m->wakings + 1);
+	wake_up_all(&m->awake);
+}
+
+/* One look at what there is to do; sleeps when it is nothing. */
+static void serve(struct llamux_model *m)
+{
+	u32 kicks = READ_ONCE(m->kicks);
+	long patience;
+
+	if (READ_ONCE(m->wanted))
+		wake(m);
+	if (m->engine && step(m))
+		return;
+	patience = m->engine ? llamux_model_patience(m) : MAX_SCHEDULE_TIMEOUT;
+	if (!wait_event_freezable_timeout(m->wake,
+					  READ_ONCE(m->kicks) != kicks ||
+					  kthread_should_stop(), patience))
+		doze(m);
 }
 
 int llamux_loop(void *data)
@@ -152,8 +204,15 @@ int llamux_loop(void *data)
 	llamux_source_allow_write(&m->source);
 	complete_all(&m->loaded);
 	if (!m->result) {
-		serve(m);
-		unload(m);
+		while (!kthread_should_stop()) {
+			try_to_freeze();
+			serve(m);
+		}
+		mutex_lock(&m->lock);
+		llamux_session_reap(m);
+		mutex_unlock(&m->lock);
+		if (m->engine)
+			unload(m, m->engine);
 		return 0;
 	}
 	wait_event_freezable(m->wake, kthread_should_stop());

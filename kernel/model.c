@@ -75,7 +75,7 @@ static bool name_valid(const char *name)
 const char *llamux_model_state_name(const struct llamux_model *m)
 {
 	static const char * const names[] = {
-		"loading", "ready", "draining", "failed"
+		"loading", "ready", "asleep", "draining", "failed"
 	};
 
 	return names[READ_ONCE(m->state)];
@@ -128,13 +128,31 @@ void llamux_model_put(struct llamux_model *m)
 		kref_put(&m->ref, model_release);
 }
 
+static bool has_sessions_to_give(const struct llamux_model *m)
+{
+	return m->state == LLAMUX_MODEL_READY ||
+	       m->state == LLAMUX_MODEL_ASLEEP;
+}
+
 /* Under models_lock. One that was unloaded has lost its name. */
 static struct llamux_model *model_find(const char *name)
 {
 	struct llamux_model *m;
 
 	list_for_each_entry(m, &models, node)
-		if (m->state <= LLAMUX_MODEL_READY && !strcmp(m->name, name))
+		if (m->state <= LLAMUX_MODEL_ASLEEP && !strcmp(m->name, name))
+			return m;
+	return NULL;
+}
+
+/* Under models_lock. */
+static struct llamux_model *model_of_role(const char *role)
+{
+	u32 bit = llamux_role_bit(role);
+	struct llamux_model *m;
+
+	list_for_each_entry(m, &models, node)
+		if (has_sessions_to_give(m) && m->roles & bit)
 			return m;
 	return NULL;
 }
@@ -144,9 +162,11 @@ struct llamux_model *llamux_model_get(const char *name)
 	struct llamux_model *m;
 
 	mutex_lock(&models_lock);
-	m = name ? model_find(name) : default_model;
-	if (m && (m->state != LLAMUX_MODEL_READY ||
-		  !kref_get_unless_zero(&m->ref)))
+	if (!name)
+		m = default_model;
+	else
+		m = *name == '@' ? model_of_role(name + 1) : model_find(name);
+	if (m && (!has_sessions_to_give(m) || !kref_get_unless_zero(&m->ref)))
 		m = NULL;
 	mutex_unlock(&models_lock);
 	return m;
@@ -181,6 +201,40 @@ u64 llamux_model_try_all(u64 (*fn)(struct llamux_model *m))
 			sum += fn(m);
 	mutex_unlock(&models_lock);
 	return sum;
+}
+
+int llamux_model_locked(const char *name,
+			int (*fn)(struct llamux_model *m, void *arg), void *arg)
+{
+	int err;
+
+	mutex_lock(&models_lock);
+	err = fn(model_find(name), arg);
+	mutex_unlock(&models_lock);
+	return err;
+}
+
+void llamux_model_each(void (*fn)(struct llamux_model *m, void *arg), void *arg)
+{
+	struct llamux_model *m;
+
+	lockdep_assert_held(&models_lock);
+	list_for_each_entry(m, &models, node)
+		if (m->state <= LLAMUX_MODEL_ASLEEP)
+			fn(m, arg);
+}
+
+bool llamux_model_move(struct llamux_model *m, enum llamux_model_state from,
+		       enum llamux_model_state to)
+{
+	bool moved;
+
+	mutex_lock(&models_lock);
+	moved = m->state == from;
+	if (moved)
+		m->state = to;
+	mutex_unlock(&models_lock);
+	return moved;
 }
 
 bool llamux_model_is_default(const struct llamux_model *m)
@@ -219,6 +273,7 @@ static struct llamux_model *model_new(const struct llamux_load *load)
 	INIT_LIST_HEAD(&m->sessions);
 	INIT_LIST_HEAD(&m->zombies);
 	init_waitqueue_head(&m->wake);
+	init_waitqueue_head(&m->awake);
 	spin_lock_init(&m->job_lock);
 	llamux_host_init(m);
 	return m;
@@ -280,7 +335,7 @@ static int model_start(struct llamux_model *m)
 		model_stop(m);
 		return -EINTR;
 	}
-	return m->result;
+	return m->result && m->cancel ? -ECANCELED : m->result;
 }
 
 static u64 total_memory(const struct llamux_model *m)
@@ -344,17 +399,22 @@ err_free:
 int llamux_model_unload(const char *name)
 {
 	struct llamux_model *m = llamux_model_get(name);
+	int err = 0;
 
 	if (!m)
 		return -ENOENT;
 	mutex_lock(&models_lock);
-	if (m->state != LLAMUX_MODEL_READY) {
-		mutex_unlock(&models_lock);
-		llamux_model_put(m);
-		return -ENOENT;
-	}
-	m->state = LLAMUX_MODEL_DRAINING;
+	if (!has_sessions_to_give(m))
+		err = -ENOENT;
+	else if (m->pinned)
+		err = -EBUSY;
+	else
+		m->state = LLAMUX_MODEL_DRAINING;
 	mutex_unlock(&models_lock);
+	if (err) {
+		llamux_model_put(m);
+		return err;
+	}
 
 	pr_info("model %s unloaded\n", m->name);
 	model_unlist(m, LLAMUX_MODEL_DRAINING);
@@ -370,7 +430,7 @@ int llamux_model_set_default(const char *name)
 
 	mutex_lock(&models_lock);
 	m = model_find(name);
-	if (m && m->state == LLAMUX_MODEL_READY) {
+	if (m && has_sessions_to_give(m)) {
 		default_model = m;
 		err = 0;
 	}
@@ -394,6 +454,21 @@ int llamux_model_progress(struct llamux_progress *p)
 	return err;
 }
 
+int llamux_model_cancel(const char *name)
+{
+	struct llamux_model *m;
+	int err = -ENOENT;
+
+	mutex_lock(&models_lock);
+	m = model_find(name);
+	if (m && m->state == LLAMUX_MODEL_LOADING) {
+		model_stop(m);
+		err = 0;
+	}
+	mutex_unlock(&models_lock);
+	return err;
+}
+
 int llamux_model_init(void)
 {
 	int err = simd_check();
@@ -409,7 +484,7 @@ void llamux_model_exit(void)
 	struct llamux_model *m;
 
 	while ((m = llamux_model_next(NULL))) {
-		if (m->state == LLAMUX_MODEL_READY)
+		if (has_sessions_to_give(m))
 			model_unlist(m, LLAMUX_MODEL_DRAINING);
 		llamux_model_put(m);
 		flush_workqueue(put_queue);

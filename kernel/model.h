@@ -20,6 +20,7 @@
 enum llamux_model_state {
 	LLAMUX_MODEL_LOADING,
 	LLAMUX_MODEL_READY,
+	LLAMUX_MODEL_ASLEEP,	/* no memory held; the next session loads it */
 	LLAMUX_MODEL_DRAINING,	/* unloaded; sessions run on */
 	LLAMUX_MODEL_FAILED
 };
@@ -57,7 +58,7 @@ struct llamux_model {
 	struct lx_model *lx;		/* immutable once loaded */
 
 	struct mutex lock;		/* all lx_* calls on engine and sessions */
-	struct lx_engine *engine;
+	struct lx_engine *engine;	/* NULL: asleep; stays while there are sessions */
 	struct list_head sessions;
 	struct list_head zombies;	/* closed, but in the running batch */
 	u32 n_sessions;
@@ -65,6 +66,16 @@ struct llamux_model {
 	u64 kv_page_bytes;
 	wait_queue_head_t wake;		/* the thread sleeps here */
 	u32 kicks;
+
+	/* policy.c; written under models_lock */
+	bool pinned;
+	u32 keep_alive_s;		/* 0: for ever */
+	u32 roles;			/* LLAMUX_ROLES_* */
+	bool doze;			/* memory is short: sleep if you can */
+	bool wanted;			/* wake up */
+	int wake_result;
+	u32 wakings;			/* tries to wake up, ended */
+	wait_queue_head_t awake;	/* who waits for that */
 
 	spinlock_t job_lock;
 	struct lx_job *job;		/* being run */
@@ -83,8 +94,13 @@ int llamux_model_load(const struct llamux_load *load, struct lx_error *error);
 int llamux_model_unload(const char *name);
 int llamux_model_set_default(const char *name);
 int llamux_model_progress(struct llamux_progress *p);
+/* A load under way ends with -ECANCELED. -ENOENT. */
+int llamux_model_cancel(const char *name);
 
-/* A reference, or NULL. No name: the default model. Ready ones only. */
+/*
+ * A reference, or NULL. No name: the default model; "@ROLE": the one that has
+ * it. Ready ones, and those asleep.
+ */
 struct llamux_model *llamux_model_get(const char *name);
 void llamux_model_put(struct llamux_model *m);
 /*
@@ -100,6 +116,34 @@ const char *llamux_model_state_name(const struct llamux_model *m);
  * @fn must not sleep for a lock. Any context that may free memory.
  */
 u64 llamux_model_try_all(u64 (*fn)(struct llamux_model *m));
+
+/* ---- policy.c ---- */
+
+/* Read or change what @a->set says. -ENOENT, -EINVAL, -ETXTBSY, -ESTALE. */
+int llamux_model_attr(struct llamux_attr *a);
+struct seq_file;
+void llamux_model_show_policy(struct seq_file *seq,
+			      const struct llamux_model *m);
+/* The bit of a role by its name, 0: none such. */
+u32 llamux_role_bit(const char *name);
+/* Have it loaded again. -EINTR, or why it could not be. */
+int llamux_model_wake(struct llamux_model *m);
+/* By its thread: jiffies till it may sleep. MAX_SCHEDULE_TIMEOUT: not. */
+long llamux_model_patience(const struct llamux_model *m);
+/* Out of memory: those that may sleep shall. Waits for nothing. */
+void llamux_model_doze_all(void);
+
+/*
+ * Under the list's lock, for policy.c: call @fn with the model @name (@m NULL:
+ * none such), or with all that have a name.
+ */
+int llamux_model_locked(const char *name,
+			int (*fn)(struct llamux_model *m, void *arg), void *arg);
+void llamux_model_each(void (*fn)(struct llamux_model *m, void *arg),
+		       void *arg);
+/* By its thread: from @from to @to, if it is still @from. */
+bool llamux_model_move(struct llamux_model *m, enum llamux_model_state from,
+		       enum llamux_model_state to);
 
 /* Something became runnable, or is to be closed. */
 void llamux_model_kick(struct llamux_model *m);

@@ -12,6 +12,7 @@
 #include <linux/printk.h>
 
 #include "memory.h"
+#include "model.h"
 #include "oom.h"
 #include "shrink.h"
 
@@ -24,8 +25,10 @@ static int oom_report(struct notifier_block *nb, unsigned long unused,
 	u64 control = llamux_memory_held(LX_MEM_CONTROL) >> 10;
 	u64 sum = weights + kv + scratch + control, given = 0;
 
-	if (sum)
+	if (sum) {
 		given = llamux_shrink_all();
+		llamux_model_doze_all();
+	}
 	*(unsigned long *)freed += given >> PAGE_SHIFT;
 	if (sum)
 		pr_info_ratelimited("out of memory: models hold %llu kB (weights %llu, KV %llu, scratch %llu, control %llu), %llu kB of it given back\n",

@@ -5,7 +5,8 @@
  * status	"key: value" lines about the module, then for every model an
  *		empty line and a block that starts with "model: NAME". Bytes
  *		are plain numbers. "total" is held now; "kv_planned" is what
- *		full contexts of the planned sessions will hold.
+ *		full contexts of the planned sessions will hold. A model
+ *		that is asleep holds nothing but its name and files.
  * models	a table: a line of column names, a line per model, "-" for
  *		what is not known, "*" in the column "default".
  * sessions	a table, a line per session that is bound to a model. Only
@@ -46,7 +47,8 @@ static const u8 memory_order[LX_MEM_KINDS] = {
 
 /* What is known of a model, collected under its locks. */
 struct snapshot {
-	const struct lx_model_info *info;	/* NULL until loaded */
+	bool known;			/* loaded, and not asleep: what follows */
+	struct lx_model_info info;
 	struct lx_engine_info engine;
 	u64 memory[LX_MEM_KINDS], total;
 	u32 n_sessions;
@@ -63,9 +65,12 @@ static void snapshot(struct llamux_model *m, struct snapshot *s)
 	}
 	if (!completion_done(&m->loaded) || m->result)
 		return;
-	s->info = lx_model_info(m->lx);
 	mutex_lock(&m->lock);
-	lx_engine_info(m->engine, &s->engine);
+	if (m->engine) {
+		s->known = true;
+		s->info = *lx_model_info(m->lx);
+		lx_engine_info(m->engine, &s->engine);
+	}
 	s->n_sessions = m->n_sessions;
 	mutex_unlock(&m->lock);
 }
@@ -90,20 +95,21 @@ static void show_model(struct seq_file *m, struct llamux_model *model)
 	snapshot(model, &s);
 	seq_printf(m, "\nmodel: %s\nstate: %s\n", model->name,
 		   llamux_model_state_name(model));
-	if (s.info) {
-		seq_printf(m, "arch: %s\ntype: %s\n", s.info->arch,
-			   s.info->type);
-		seq_printf(m, "simd: %s\nvocab: %s\nchat: %s\n", s.info->simd,
-			   s.info->vocab, lx_chat_name(s.info->chat));
+	if (s.known) {
+		seq_printf(m, "arch: %s\ntype: %s\n", s.info.arch,
+			   s.info.type);
+		seq_printf(m, "simd: %s\nvocab: %s\nchat: %s\n", s.info.simd,
+			   s.info.vocab, lx_chat_name(s.info.chat));
 		seq_printf(m, "params: %llu\nfile_bytes: %llu\n",
-			   s.info->n_params, s.info->file_bytes);
+			   s.info.n_params, s.info.file_bytes);
 		seq_printf(m, "n_ctx: %u\nsessions: %u\n", s.engine.n_ctx,
 			   s.n_sessions);
-	} else {
+	} else if (READ_ONCE(model->state) == LLAMUX_MODEL_LOADING) {
 		seq_printf(m, "loaded: %llu of %llu\n", READ_ONCE(model->done),
 			   READ_ONCE(model->total));
 	}
 	show_memory(m, &s);
+	llamux_model_show_policy(m, model);
 }
 
 static int status_show(struct seq_file *m, void *v)
@@ -151,11 +157,11 @@ static int models_show(struct seq_file *m, void *v)
 		seq_printf(m, "%s %s %s %s %s %llu %u %u %llu %llu %s\n",
 			   model->name, llamux_model_state_name(model),
 			   llamux_model_is_default(model) ? "*" : "-",
-			   s.info ? s.info->arch : "-",
-			   s.info ? s.info->type : "-",
-			   s.info ? s.info->n_params : 0, s.engine.n_ctx,
+			   s.known ? s.info.arch : "-",
+			   s.known ? s.info.type : "-",
+			   s.known ? s.info.n_params : 0, s.engine.n_ctx,
 			   s.n_sessions, s.total, s.engine.kv_planned,
-			   s.info ? s.info->simd : "-");
+			   s.known ? s.info.simd : "-");
 	}
 	return 0;
 }

@@ -166,12 +166,30 @@ void llamux_session_close(struct llamux_session *s)
 		session_free(s);
 }
 
+/* With model->lock held and the engine there, which a session makes stay. */
+static int lock_awake(struct llamux_model *m)
+{
+	int err;
+
+	for (;;) {
+		mutex_lock(&m->lock);
+		if (m->engine)
+			return 0;
+		mutex_unlock(&m->lock);
+		err = llamux_model_wake(m);
+		if (err)
+			return err;
+	}
+}
+
 static int attach(struct llamux_session *s, struct llamux_model *m)
 {
 	int err;
 
 	s->model = m;
-	mutex_lock(&m->lock);
+	err = lock_awake(m);
+	if (err)
+		goto out;
 	err = lx_session_open(m->engine, &s->params, &s->lx);
 	if (!err) {
 		err = llamux_session_join(s);
@@ -183,6 +201,7 @@ static int attach(struct llamux_session *s, struct llamux_model *m)
 		m->n_sessions++;
 	}
 	mutex_unlock(&m->lock);
+out:
 	if (err) {
 		s->lx = NULL;
 		s->model = NULL;

@@ -62,11 +62,12 @@ void llamux_shrink_stop(struct llamux_model *m)
 
 static u64 shrink_model(struct llamux_model *m)
 {
-	u64 n;
+	u64 n = 0;
 
 	if (!mutex_trylock(&m->lock))
 		return 0;
-	n = lx_engine_reclaim(m->engine, U64_MAX) * m->kv_page_bytes;
+	if (m->engine)
+		n = lx_engine_reclaim(m->engine, U64_MAX) * m->kv_page_bytes;
 	mutex_unlock(&m->lock);
 	return n;
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <linux/file.h>
+#include <linux/stat.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
@@ -42,6 +43,28 @@ static int file_check(const struct file *f)
 	return 0;
 }
 
+static int file_times(struct file *f, struct timespec64 *mtime,
+		      struct timespec64 *ctime)
+{
+	struct kstat st;
+	int err = vfs_getattr(&f->f_path, &st, STATX_MTIME | STATX_CTIME,
+			      AT_STATX_DONT_SYNC);	/* waits for nobody */
+
+	*mtime = st.mtime;
+	*ctime = st.ctime;
+	return err;
+}
+
+static bool unchanged(const struct llamux_source_file *f, u64 size)
+{
+	struct timespec64 mtime, ctime;
+
+	return !file_times(f->file, &mtime, &ctime) &&
+	       timespec64_equal(&mtime, &f->mtime) &&
+	       timespec64_equal(&ctime, &f->ctime) &&
+	       i_size_read(file_inode(f->file)) == size;
+}
+
 static int source_add(struct llamux_source *s, s32 fd)
 {
 	struct file *f = fget(fd);
@@ -53,6 +76,12 @@ static int source_add(struct llamux_source *s, s32 fd)
 	if (!err)
 		err = deny_write_access(f);
 	if (err) {
+		fput(f);
+		return err;
+	}
+	err = file_times(f, &s->files[s->n].mtime, &s->files[s->n].ctime);
+	if (err) {
+		allow_write_access(f);
 		fput(f);
 		return err;
 	}
@@ -84,6 +113,29 @@ int llamux_source_open(struct llamux_source *s, const s32 __user *fds, u32 n,
 	if (err)
 		llamux_source_close(s);
 	return err;
+}
+
+int llamux_source_keep(struct llamux_source *s)
+{
+	int err = 0;
+	u32 i;
+
+	if (s->denied)
+		return 0;
+	for (i = 0; i < s->n && !err; i++) {
+		err = deny_write_access(s->files[i].file);
+		if (!err && !unchanged(&s->files[i], s->lx[i].size)) {
+			allow_write_access(s->files[i].file);
+			err = -ESTALE;
+		}
+	}
+	if (err) {
+		while (--i)
+			allow_write_access(s->files[i - 1].file);
+		return err;
+	}
+	s->denied = true;
+	return 0;
 }
 
 void llamux_source_allow_write(struct llamux_source *s)

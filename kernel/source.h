@@ -9,6 +9,7 @@
 struct llamux_source_file {
 	struct file *file;
 	const bool *cancel;	/* set: reading ends with -EINTR */
+	struct timespec64 mtime, ctime;	/* when it was first read */
 };
 
 /*
@@ -25,6 +26,11 @@ struct llamux_source {
 
 int llamux_source_open(struct llamux_source *s, const s32 __user *fds, u32 n,
 		       const bool *cancel);
+/*
+ * Before it is read again: as it was when it was first read, and not written
+ * to till allow_write. -ETXTBSY, -ESTALE it was changed. Once more is no harm.
+ */
+int llamux_source_keep(struct llamux_source *s);
 /* Everything was read: writers may come again. */
 void llamux_source_allow_write(struct llamux_source *s);
 void llamux_source_close(struct llamux_source *s);

@@ -3,7 +3,8 @@
  * The ioctls of /dev/llamactl for the tests of the module:
  *
  *	ctl load NAME [-d] [-c N_CTX] FILE...	ctl unload NAME
- *	ctl default NAME	ctl progress NAME
+ *	ctl default NAME	ctl progress NAME	ctl cancel-load NAME
+ *	ctl attr NAME [pin=N] [keep=SECONDS] [roles=BITS]
  *
  * and of /dev/llama: ctl cancel FD
  *
@@ -68,6 +69,25 @@ static int load(int ctl, int argc, char **argv)
 	return 0;
 }
 
+static int attr(int ctl, int argc, char **argv)
+{
+	struct llamux_attr a = {};
+
+	snprintf(a.name, sizeof(a.name), "%s", argv[0]);
+	for (int i = 1; i < argc; i++) {
+		if (sscanf(argv[i], "pin=%u", &a.pin) == 1)
+			a.set |= LLAMUX_ATTR_PIN;
+		else if (sscanf(argv[i], "keep=%u", &a.keep_alive_s) == 1)
+			a.set |= LLAMUX_ATTR_KEEP_ALIVE;
+		else if (sscanf(argv[i], "roles=%u", &a.roles) == 1)
+			a.set |= LLAMUX_ATTR_ROLES;
+	}
+	if (ioctl(ctl, LLAMUX_CTL_ATTR, &a))
+		return fail("attr", "");
+	printf("pin=%u keep=%u roles=%u\n", a.pin, a.keep_alive_s, a.roles);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	struct llamux_progress p = {};
@@ -92,6 +112,11 @@ int main(int argc, char **argv)
 		return ioctl(ctl, LLAMUX_CTL_UNLOAD, &n) ? fail("unload", "") : 0;
 	if (!strcmp(argv[1], "default"))
 		return ioctl(ctl, LLAMUX_CTL_DEFAULT, &n) ? fail("default", "") : 0;
+	if (!strcmp(argv[1], "attr"))
+		return attr(ctl, argc - 2, argv + 2);
+	if (!strcmp(argv[1], "cancel-load"))
+		return ioctl(ctl, LLAMUX_CTL_CANCEL, &n) ?
+		       fail("cancel-load", "") : 0;
 	if (ioctl(ctl, LLAMUX_CTL_PROGRESS, &p))
 		return fail("progress", "");
 	printf("%llu %llu\n", p.done, p.total);

@@ -11,14 +11,6 @@ ASK=$(dirname "$LLAMUX_KO")/../tests/kmod/ask.ko
 LLAMUX=build/llamux
 ANSWER=/sys/module/ask/parameters
 
-# milliseconds COMMAND...: how long it took, in $took
-milliseconds() {
-	local start=${EPOCHREALTIME/./}
-
-	"$@"
-	took=$(((${EPOCHREALTIME/./} - start) / 1000))
-}
-
 CTL=$(program ctl)
 insmod "$LLAMUX_KO" || exit 1
 refused "no model: refused" insmod "$ASK"

@@ -99,8 +99,8 @@ struct llamux_params {
 	__u32 n_keep;		/* with LLAMUX_SHIFT */
 };
 
-/* LLAMUX_IOC_SET_MODEL: by name; before the first write only (EBUSY).
- * Errors: ENODEV no such model.
+/* LLAMUX_IOC_SET_MODEL: by name or "@role"; before the first write only
+ * (EBUSY). Errors: ENODEV no such model.
  */
 struct llamux_name {
 	char name[LLAMUX_NAME_MAX];
@@ -389,12 +389,44 @@ struct llamux_prefix {
 	__u32 flags;		/* LLAMUX_PREFIX_DROP */
 };
 
+/* llamux_attr.set: which of the fields are to be changed */
+#define LLAMUX_ATTR_PIN (1u << 0)
+#define LLAMUX_ATTR_KEEP_ALIVE (1u << 1)
+#define LLAMUX_ATTR_ROLES (1u << 2)
+
+#define LLAMUX_ROLES_CHAT (1u << 0)
+#define LLAMUX_ROLES_LOG (1u << 1)
+#define LLAMUX_ROLES_OOM (1u << 2)
+#define LLAMUX_ROLES_COMPLETE (1u << 3)
+
+/*
+ * LLAMUX_CTL_ATTR: what becomes of a loaded model. Fields named in @set are
+ * changed; all are returned. A pinned model is not unloaded (EBUSY), nor for
+ * being idle. One with @keep_alive_s gives its memory back when no conversation
+ * has been open for so many seconds, or sooner when the machine is out of
+ * memory, and is loaded again by the next that binds to it, from the file that
+ * was kept open and is not written to meanwhile. A role is had by one model at
+ * a time; LLAMUX_IOC_SET_MODEL takes "@chat", "@log", "@oom", "@complete" for a
+ * name. Errors: ENOENT, EINVAL, ETXTBSY a file is open for writing, ESTALE it
+ * was changed since it was read.
+ */
+struct llamux_attr {
+	char name[LLAMUX_NAME_MAX];
+	__u32 set;		/* LLAMUX_ATTR_* */
+	__u32 pin;		/* 0, 1 */
+	__u32 keep_alive_s;	/* 0: for ever; at most a year */
+	__u32 roles;		/* LLAMUX_ROLES_* */
+};
+
+#define LLAMUX_CTL_ATTR _IOWR(LLAMUX_IOC_MAGIC, 0x52, struct llamux_attr)
+/* Of a load under way, by name: it fails with ECANCELED. ENOENT none such. */
+#define LLAMUX_CTL_CANCEL _IOW(LLAMUX_IOC_MAGIC, 0x53, struct llamux_name)
 #define LLAMUX_CTL_LIMIT _IOW(LLAMUX_IOC_MAGIC, 0x50, struct llamux_limit)
 #define LLAMUX_CTL_PREFIX _IOW(LLAMUX_IOC_MAGIC, 0x51, struct llamux_prefix)
 #define LLAMUX_CTL_LOAD _IOW(LLAMUX_IOC_MAGIC, 0x40, struct llamux_load)
 /*
  * Sessions on it run on and keep it alive; new ones no longer see it. When
- * it was the default, there is none afterwards. ENOENT.
+ * it was the default, there is none afterwards. ENOENT, EBUSY it is pinned.
  */
 #define LLAMUX_CTL_UNLOAD _IOW(LLAMUX_IOC_MAGIC, 0x41, struct llamux_name)
 #define LLAMUX_CTL_DEFAULT _IOW(LLAMUX_IOC_MAGIC, 0x42, struct llamux_name)
