@@ -360,6 +360,42 @@ static void test_fork_pending(void)
 	lx_engine_close(e);
 }
 
+/* To the end of a context of 256, three times over; what others know stays. */
+static u64 shifted(struct lx_engine *e, bool share)
+{
+	struct lx_session *s = open_session(e, 0), *c;
+	struct lx_session_params p;
+	u64 h;
+
+	if (share)
+		join(s, 1, 0);
+	lx_session_get(s, &p);
+	p.flags |= LX_SESSION_SHIFT;
+	CHECK(!lx_session_set(s, &p));
+	start(s, 7, 60, 50);
+	h = finish(s, 0);
+	CHECK(!lx_session_fork(s, NULL, &c));
+	start(s, 8, 4, 500);
+	h = finish(s, h);
+	lx_session_close(s);
+	/* What the fork shared was not written to. */
+	start(c, 8, 4, 20);
+	h ^= finish(c, 0);
+	lx_session_close(c);
+	return h;
+}
+
+static void test_shift(void)
+{
+	struct lx_engine *e = open_engine(256, 4);
+	u64 want = shifted(e, false);
+
+	for (u32 i = 0; i < 3; i++)
+		CHECK(shifted(e, true) == want);
+	lx_engine_close(e);
+	CHECK(!pages_live && !dirty);
+}
+
 /* Prompt tokens computed for @s. */
 static u32 progress(const struct lx_session *s)
 {
@@ -495,6 +531,7 @@ int main(void)
 	test_prefix();
 	test_fork();
 	test_fork_pending();
+	test_shift();
 	test_fair();
 	test_crowd();
 	local_close(&local);
