@@ -40,6 +40,7 @@ struct lx_entry *lx_batch_add(struct lx_engine *e, struct lx_session *s, u32 n)
 	en->n = n;
 	en->row = LX_NONE;
 	en->sample = LX_NONE;
+	en->n_draft = 0;
 	for (u32 i = 0; i < n; i++) {
 		e->tokens[e->n_tokens] = s->tokens[s->n_past + i];
 		e->pos[e->n_tokens++] = s->n_past + i;
@@ -67,6 +68,38 @@ int lx_batch_take(struct lx_engine *e, struct lx_session *s, u32 n)
 		en->sample = e->n_sample;
 		lx_sampling_draw(e, s, lx_sampling_want(e, s, en->row));
 	}
+	return 0;
+}
+
+/* A row and a draw for token @i of the entry, as if those before were true. */
+static void want_draw(struct lx_engine *e, const struct lx_entry *en, u32 i)
+{
+	struct lx_session *s = en->s;
+	u32 row = e->n_rows++;
+
+	e->row_slot[row] = en->slot0 + i;
+	s->n_tokens += i;
+	lx_sampling_draw(e, s, lx_sampling_want(e, s, row));
+	s->n_tokens -= i;
+}
+
+int lx_batch_decode(struct lx_engine *e, struct lx_session *s, u32 guess)
+{
+	struct lx_entry *en;
+	u32 n;
+
+	n = guess ? lx_draft_make(s, guess) : 0;
+	/* Without memory there is no guess. */
+	if (n && lx_kv_reserve(s, s->n_past + 1 + n))
+		n = 0;
+	if (!n)
+		return lx_batch_take(e, s, 1);
+	en = lx_batch_add(e, s, 1 + n);
+	en->row = e->n_rows;
+	en->sample = e->n_sample;
+	en->n_draft = n;
+	for (u32 i = 0; i <= n; i++)
+		want_draw(e, en, i);
 	return 0;
 }
 
@@ -128,6 +161,28 @@ u32 lx_session_step_tokens(const struct lx_session *s, u32 *of)
 	return 0;
 }
 
+/* Draws count as long as the token before was guessed as it was drawn. */
+static void commit_draft(struct lx_engine *e, const struct lx_entry *en)
+{
+	struct lx_session *s = en->s;
+	u32 i = 0;
+	s32 next;
+
+	do {
+		const struct lx_sample_slot *sl = &e->sample[en->sample + i];
+
+		next = s->tokens[s->n_tokens];	/* the guess, if there is one */
+		s->n_past++;
+		e->n_gen_tokens++;
+		lx_prefix_publish(s);
+		lx_session_push(s, sl);
+		if (sl->token != next || s->state != LX_SESSION_RUNNING ||
+		    s->n_past + 1 != s->n_tokens)
+			break;
+	} while (++i <= en->n_draft);
+	lx_draft_judge(s, en->n_draft, lx_min(i, en->n_draft));
+}
+
 static void commit_entry(struct lx_engine *e, const struct lx_entry *en)
 {
 	struct lx_session *s = en->s;
@@ -136,6 +191,10 @@ static void commit_entry(struct lx_engine *e, const struct lx_entry *en)
 	if (s->cancel) {
 		/* A cancelled job may have skipped tiles: its KV is void. */
 		lx_session_finish(s, LX_FINISH_CANCELLED, 0);
+		return;
+	}
+	if (en->n_draft) {
+		commit_draft(e, en);
 		return;
 	}
 	s->n_past += en->n;

@@ -295,6 +295,8 @@ void lx_engine_info(const struct lx_engine *e, struct lx_engine_info *i)
 		.kv_pages = e->kv.n_pages,
 		.kv_pages_unused = e->kv.n_free + e->kv.n_unused,
 		.n_shared_tokens = e->kv.n_shared,
+		.n_drafted = e->n_drafted,
+		.n_drafts_right = e->n_drafts_right,
 		.kv_planned = e->kv.max * e->page_bytes,
 		.scratch_bytes = e->scratch.size,
 		.n_steps = e->n_steps,

@@ -29,6 +29,7 @@ struct lx_entry {
 	u32 slot0, n;
 	u32 row;		/* of the logits; ~0: none wanted */
 	u32 sample;		/* index into sample[]; ~0: nothing is drawn */
+	u32 n_draft;		/* of the n tokens, guesses; a draw for each */
 };
 
 struct lx_engine {
@@ -82,6 +83,7 @@ struct lx_engine {
 	u32 n_sessions;
 	struct lx_sched sched;
 	u64 n_steps, n_prompt_tokens, n_gen_tokens;
+	u64 n_drafted, n_drafts_right;
 	u64 control_bytes;
 };
 
@@ -121,5 +123,7 @@ struct lx_entry *lx_batch_add(struct lx_engine *e, struct lx_session *s, u32 n);
  * them. 0, or why there are no pages: nothing was added.
  */
 int lx_batch_take(struct lx_engine *e, struct lx_session *s, u32 n);
+/* The one token that is due, and at most @guess guesses behind it. */
+int lx_batch_decode(struct lx_engine *e, struct lx_session *s, u32 guess);
 
 #endif

@@ -145,21 +145,23 @@ static bool decodes(const struct lx_session *s)
 	return s->n_tokens - s->n_past == 1;
 }
 
-static u32 list_runnable(struct lx_engine *e)
+static void list_runnable(struct lx_engine *e)
 {
 	struct lx_session *s = e->first;
-	u32 n = 0, prompts = 0;
 
 	e->sched.step++;
+	e->sched.n_decoding = 0;
+	e->sched.n_prompts = 0;
 	e->sched.runnable = NULL;
 	for (u32 i = 0; i < e->n_sessions; i++, s = s->next) {
 		if (!runnable(s))
 			continue;
 		admit(s);
-		prompts += !decodes(s);
-		n++;
+		if (decodes(s))
+			e->sched.n_decoding++;
+		else
+			e->sched.n_prompts++;
 	}
-	return prompts;
 }
 
 static struct lx_session *pick(struct lx_engine *e, bool decoding)
@@ -179,10 +181,8 @@ static struct lx_session *pick(struct lx_engine *e, bool decoding)
  * Without memory it waits for others to end, who may leave some; beyond its
  * account's nobody can help.
  */
-static bool take(struct lx_engine *e, struct lx_session *s, u32 n)
+static bool taken(struct lx_engine *e, struct lx_session *s, u32 n, int err)
 {
-	int err = lx_batch_take(e, s, n);
-
 	s->place.starved = err;
 	if (!err) {
 		charge(s, n);
@@ -197,6 +197,31 @@ static bool take(struct lx_engine *e, struct lx_session *s, u32 n)
 		lx_kv_relieve(e, s->account);
 	}
 	return false;
+}
+
+static bool take(struct lx_engine *e, struct lx_session *s, u32 n)
+{
+	return taken(e, s, n, lx_batch_take(e, s, n));
+}
+
+/*
+ * Guesses are for when there are few streams and no prompts: they cost little
+ * beside reading the weights once, and more beside other tokens.
+ */
+static u32 guesses(const struct lx_engine *e, u32 room)
+{
+	if (e->sched.n_prompts)
+		return 0;
+	return lx_min(lx_min(room, (u32)LX_DRAFT_MAX),
+		      LX_MAX_ROWS / 2 / lx_max(e->sched.n_decoding, 1u));
+}
+
+static void decode(struct lx_engine *e, struct lx_session *s, u32 room)
+{
+	u32 before = e->n_tokens;
+	int err = lx_batch_decode(e, s, guesses(e, room));
+
+	taken(e, s, e->n_tokens - before, err);
 }
 
 /* At most @budget tokens of @s; how many it got. */
@@ -221,7 +246,8 @@ static void fill_decoding(struct lx_engine *e, u32 rows)
 
 	while (e->n_tokens < e->n_batch && e->n_rows < rows &&
 	       (s = pick(e, true)))
-		take(e, s, 1);
+		decode(e, s, lx_min(rows - e->n_rows,
+				    e->n_batch - e->n_tokens) - 1);
 }
 
 static void fill_prompts(struct lx_engine *e)
@@ -278,11 +304,11 @@ static void yield_pages(struct lx_engine *e, struct lx_session *s)
 
 void lx_sched_fill(struct lx_engine *e)
 {
-	u32 prompts = list_runnable(e);
 	struct lx_session *s;
 
+	list_runnable(e);
 	/* Streams leave a row to the prompt that ends. */
-	fill_decoding(e, LX_MAX_ROWS - (prompts ? 1 : 0));
+	fill_decoding(e, LX_MAX_ROWS - (e->sched.n_prompts ? 1 : 0));
 	fill_prompts(e);
 	while (!e->n_tokens && (s = first_starved(e)))
 		yield_pages(e, s);

@@ -43,6 +43,7 @@ struct lx_sched {
 	u64 clock;		/* what the last user to get a turn had had */
 	u64 step;
 	struct lx_session *runnable;
+	u32 n_decoding, n_prompts;	/* of these */
 };
 
 void lx_sched_init(struct lx_engine *e);

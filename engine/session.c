@@ -406,6 +406,13 @@ bool lx_session_has_room(const struct lx_session *s)
 	return s->out_cap - s->out_len - s->held >= 2 * max_text(s);
 }
 
+u32 lx_session_room(const struct lx_session *s)
+{
+	size_t n = (s->out_cap - s->out_len - s->held) / max_text(s);
+
+	return n ? (u32)n - 1 : 0;
+}
+
 /* The ring is kept straight: unread text moves to its begin when needed. */
 static char *out_room(struct lx_session *s)
 {

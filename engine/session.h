@@ -60,6 +60,10 @@ struct lx_session {
 	bool shares;
 
 	struct lx_place place;	/* among others */
+	struct lx_draft {
+		u32 len;	/* guesses to make; 0: as at first */
+		u32 pause;	/* tokens till the next one */
+	} draft;
 
 	/* answer not yet read */
 	char *out;
@@ -77,6 +81,7 @@ struct lx_session {
 
 /* Room for the text of one more token. */
 bool lx_session_has_room(const struct lx_session *s);
+u32 lx_session_room(const struct lx_session *s);	/* of how many */
 /* What a step gave: the next token. Ends the turn where it must. */
 void lx_session_push(struct lx_session *s, const struct lx_sample_slot *sl);
 void lx_session_finish(struct lx_session *s, u32 finish, int error);
@@ -103,6 +108,16 @@ bool lx_stop_text(struct lx_session *s, size_t n);
 
 void lx_logprobs_drop(struct lx_session *s);	/* a new turn, or the end */
 int lx_logprobs_add(struct lx_session *s, const struct lx_sample_slot *sl);
+
+/* draft.c */
+
+#define LX_DRAFT_FIRST 3
+#define LX_DRAFT_MAX 7
+
+/* At most @max guesses into tokens[n_tokens ...]; returns how many. */
+u32 lx_draft_make(struct lx_session *s, u32 max);
+/* Of @made guesses so many were right. */
+void lx_draft_judge(struct lx_session *s, u32 made, u32 right);
 
 /* kv.c: room in the table for @n pages; page @i becomes @p. */
 int lx_kv_room(struct lx_session *s, u32 n);

@@ -124,7 +124,8 @@ int llamux_ioctl_set_params(struct llamux_session *s,
 		     LLAMUX_IGNORE_EOG != LX_SESSION_IGNORE_EOG ||
 		     LLAMUX_SPECIAL != LX_SESSION_SPECIAL ||
 		     LLAMUX_SHIFT != LX_SESSION_SHIFT ||
-		     LLAMUX_NO_THINK != LX_SESSION_NO_THINK);
+		     LLAMUX_NO_THINK != LX_SESSION_NO_THINK ||
+		     LLAMUX_NO_LOOKUP != LX_SESSION_NO_LOOKUP);
 	if (in->reserved || in->flags & ~LX_SESSION_FLAGS)
 		return -EINVAL;
 	return llamux_session_set_params(s, &p);

@@ -232,6 +232,7 @@ static int stats_show(struct seq_file *m, void *v)
 {
 	struct llamux_model *model = NULL;
 	u64 steps = 0, prompt = 0, gen = 0, shared = 0, unused = 0;
+	u64 drafted = 0, right = 0;
 	struct snapshot s;
 
 	while ((model = llamux_model_next(model))) {
@@ -240,6 +241,8 @@ static int stats_show(struct seq_file *m, void *v)
 		prompt += s.engine.n_prompt_tokens;
 		gen += s.engine.n_gen_tokens;
 		shared += s.engine.n_shared_tokens;
+		drafted += s.engine.n_drafted;
+		right += s.engine.n_drafts_right;
 		unused += s.engine.kv_pages_unused * s.engine.kv_page_bytes;
 	}
 	seq_printf(m, "steps: %llu\nprompt_tokens: %llu\nanswer_tokens: %llu\n",
@@ -248,6 +251,8 @@ static int stats_show(struct seq_file *m, void *v)
 	show_sections(m, "fpu_control", llamux_fpu_control);
 	llamux_owner_show(m);
 	seq_printf(m, "shared_tokens: %llu\nkv_unused: %llu\n", shared, unused);
+	seq_printf(m, "guessed_tokens: %llu\nguessed_right: %llu\n", drafted,
+		   right);
 	return 0;
 }
 

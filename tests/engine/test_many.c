@@ -396,6 +396,59 @@ static void test_shift(void)
 	CHECK(!pages_live && !dirty);
 }
 
+/* What a session says with @flags, and in how many steps. */
+static u64 told(struct lx_engine *e, u32 seed, u32 flags, u32 temperature_u,
+		u64 *steps)
+{
+	struct lx_session *s = open_session(e, 0);
+	struct lx_session_params p;
+	struct lx_engine_info a, b;
+	u64 h;
+
+	lx_session_get(s, &p);
+	p.flags |= flags;
+	p.temperature_u = temperature_u;
+	p.repeat_penalty_u = seed % 2 ? 1100000 : 1000000;
+	p.n_logprobs = seed % 3;
+	CHECK(!lx_session_set(s, &p));
+	lx_engine_info(e, &a);
+	start(s, seed, 40, 150 + seed);
+	h = finish(s, 0);
+	start(s, seed, 10, 60);
+	h = finish(s, h);
+	lx_engine_info(e, &b);
+	*steps = b.n_steps - a.n_steps;
+	lx_session_close(s);
+	return h;
+}
+
+/* Guesses save steps where text repeats, and change nothing. */
+static void test_draft(void)
+{
+	struct lx_engine *e = open_engine(1024, 4);
+	struct lx_engine_info info;
+	u64 with, without, saved = 0;
+
+	for (u32 seed = 1; seed < 13; seed++) {
+		u32 t = seed % 4 * 250000;
+		u64 h = told(e, seed, LX_SESSION_NO_LOOKUP, t, &without);
+
+		CHECK(told(e, seed, 0, t, &with) == h);
+		CHECK(with <= without);
+		saved += without - with;
+		/* At the end of a context that is shifted, too. */
+		h = told(e, seed, LX_SESSION_NO_LOOKUP | LX_SESSION_SHIFT, t,
+			 &without);
+		CHECK(told(e, seed, LX_SESSION_SHIFT, t, &with) == h);
+	}
+	lx_engine_info(e, &info);
+	printf("%llu guesses, %llu right, %llu steps saved\n", info.n_drafted,
+	       info.n_drafts_right, saved);
+	CHECK(info.n_drafts_right > 100 && saved > 100);
+	lx_engine_close(e);
+	CHECK(!pages_live && !dirty);
+}
+
 /* Prompt tokens computed for @s. */
 static u32 progress(const struct lx_session *s)
 {
@@ -532,6 +585,7 @@ int main(void)
 	test_fork();
 	test_fork_pending();
 	test_shift();
+	test_draft();
 	test_fair();
 	test_crowd();
 	local_close(&local);

@@ -107,6 +107,7 @@ struct lx_engine_info {
 	u64 n_steps, n_prompt_tokens, n_gen_tokens;	/* since opened */
 	u64 kv_pages_unused;		/* of those held: free, or only known */
 	u64 n_shared_tokens;		/* found in the KV cache of others */
+	u64 n_drafted, n_drafts_right;	/* tokens guessed, and those of use */
 };
 
 int lx_engine_open(struct lx_model *m, const struct lx_engine_params *p,
@@ -150,7 +151,8 @@ int lx_advise(struct lx_host *host, const struct lx_source *src, u32 n_src,
 #define LX_SESSION_SPECIAL (1u << 2)	/* control tokens are shown */
 #define LX_SESSION_SHIFT (1u << 3)	/* a full context drops its older half */
 #define LX_SESSION_NO_THINK (1u << 4)	/* an answer without thoughts first */
-#define LX_SESSION_FLAGS 31u
+#define LX_SESSION_NO_LOOKUP (1u << 15)	/* no guesses: draft.c */
+#define LX_SESSION_FLAGS (31u | LX_SESSION_NO_LOOKUP)
 
 struct lx_session_params {
 	u32 temperature_u;	/* 0: greedy; default 0.8 */

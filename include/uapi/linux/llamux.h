@@ -75,6 +75,11 @@ struct llamux_info {
 #define LLAMUX_SHIFT (1u << 3)
 /* No thoughts before the answer, where the chat format can say so. */
 #define LLAMUX_NO_THINK (1u << 4)
+/*
+ * Answers that repeat what was said go faster, by guesses that do not change
+ * them (prompt lookup). This turns it off.
+ */
+#define LLAMUX_NO_LOOKUP (1u << 15)
 
 /*
  * LLAMUX_IOC_GET_PARAMS, LLAMUX_IOC_SET_PARAMS: how answers are sampled. In
