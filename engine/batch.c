@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
- * Steps: the tokens that are computed together (sched.c says whose), and what
+ * Steps: the tokens that are computed together (schedule.c says whose), and what
  * becomes of them.
  */
 #include "session.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /*
  * A model at work: buffers of one step, KV pages, sessions. engine.c opens
- * and closes, sched.c chooses who is in a step, batch.c fills and commits it,
+ * and closes, schedule.c chooses who is in a step, batch.c fills and commits it,
  * forward.c turns it into operations, session.c is what clients touch, kv.c
  * hands out pages, prefix.c finds those that are known.
  */

@@ -5,8 +5,8 @@
  * in tokens over weight, comes first (start-time fair queueing: Goyal, Vin and
  * Cheng, 1996). Who comes back from a rest starts where the others are.
  */
-#ifndef LX_SCHED_H
-#define LX_SCHED_H
+#ifndef LX_SCHEDULE_H
+#define LX_SCHEDULE_H
 
 #include "lx/lx.h"
 
