@@ -102,7 +102,7 @@ static float value_read(u32 type, const u8 *b, u32 i)
 	u32 bad[2] = { 0, 0 };
 
 	if (b != last) {
-		struct lx_op op = { .tile = lx_ops_find("generic")->convert };
+		struct lx_op op = { .tile = lx_ops_generic.convert };
 
 		op.convert.src = b;
 		op.convert.dst = (u8 *)y;
