@@ -93,6 +93,9 @@ def main():
     write(os.path.join(out, "tokenizer"),
           [bytes([v, 3, 9]) + t.encode() for v in range(14) for t in TEXTS])
     write(os.path.join(out, "chat"), [c.encode() for c in CHATS])
+    write(os.path.join(out, "quantize"),
+          [bytes([i, (7 * i) & 15]) + bytes((i * k + k // 7) & 255 for k in range(1200))
+           for i in range(28)])
 
 
 if __name__ == "__main__":

@@ -125,7 +125,7 @@ static void qz_put_fifth(u8 *p, const struct quant_work *w, u32 l, int zero)
 	lx_memcpy(p, &v, 4);
 }
 
-/* The code whose value in @table (less @zero) is @v; ascending if @zero > 16 */
+/* The code whose value in @table, less @zero, is @v */
 static u32 qz_index(const u8 *table, int zero, s8 v)
 {
 	u32 k = 0;
@@ -188,6 +188,7 @@ static void qz_mxfp4(struct quant_work *w)
 		e0 = e0 > 3 ? e0 - 3 : 0;
 		for (u32 e = e0; e < lx_min(e0 + 4, 255u); e++) {
 			float d = dq_e8m0((u8)e), sum = 0.0f;
+			float part = max > 0.0f ? d / max : 0.0f;
 			s8 q[32];
 
 			for (u32 i = 0; i < 32; i++) {
@@ -203,7 +204,7 @@ static void qz_mxfp4(struct quant_work *w)
 				if (x < 0.0f)
 					q[i] = (s8)-q[i];
 			}
-			sum *= d * d / (max * max + 0x1p-140f);
+			sum *= part * part;
 			if (e > e0 && sum >= least)
 				continue;
 			least = sum;

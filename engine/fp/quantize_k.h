@@ -11,10 +11,10 @@
 #include "quantize.h"
 
 struct qz_super {
+	/* x = d s q - m t, without minima m = t = 0 */
 	u32 parts, n;		/* of a superblock, values of a part */
 	struct fit_codes c;
-	float lo, hi;		/* integer scales; minima are 0..hi */
-	bool affine;		/* x = d s q - m t, else x = d s q */
+	float lo, hi;		/* integer scales s; minima t are 0..hi */
 	int reach_s, reach_t;	/* neighbours tried */
 	u32 rounds;		/* fits of d and m */
 	u32 starts;
@@ -224,7 +224,7 @@ static void qz_k45(bool five, struct quant_work *w, u32 n, u8 *p)
 {
 	const struct qz_super k = {
 		.parts = 8, .n = 32, .c = { 0.0f, five ? 31.0f : 15.0f, false },
-		.hi = 63.0f, .affine = true, .reach_s = 1, .reach_t = 1,
+		.hi = 63.0f, .reach_s = 1, .reach_t = 1,
 		.rounds = 2, .starts = 1, .start = { 63.0f },
 	};
 	struct qz_levels v;
@@ -326,7 +326,7 @@ static void qz_q2_k(struct quant_work *w, u8 *p)
 {
 	const struct qz_super k = {
 		.parts = 16, .n = 16, .c = { 0.0f, 3.0f, false },
-		.hi = 15.0f, .affine = true, .reach_s = 1, .reach_t = 1,
+		.hi = 15.0f, .reach_s = 1, .reach_t = 1,
 		.rounds = 2, .starts = 3, .start = { 15.0f, 13.5f, 12.0f },
 	};
 	struct qz_levels v;
