@@ -211,6 +211,32 @@ bench: ## Measure prefill and decode speed of MODEL
 	@$(MAKE) --no-print-directory $(JOBS) command >&2
 	@$(BUILD)/llamux bench --user -m "$(MODEL)" $(BENCH_ARGS)
 
+# Where a step's time goes; matrix kernels alone.
+$(BUILD)/bench/%: bench/%.c $(LIBS)
+	@mkdir -p $(@D)
+	$(call short,CC)$(CC) $(BASE) -pthread $(ENGINE_INC) -Iuser $(LDFLAGS) -o $@ $< \
+		$(BUILD)/liblx.a
+
+.PHONY: bench-steps
+bench-steps: ## Measure each operation of a step of MODEL
+	@scripts/deps.sh build
+	@$(MAKE) --no-print-directory $(JOBS) $(BUILD)/bench/steps >&2
+	@$(BUILD)/bench/steps -m "$(MODEL)" $(BENCH_ARGS)
+
+.PHONY: bench-micro
+bench-micro: ## Measure matrix kernels beside the memory's read speed
+	@scripts/deps.sh build
+	@$(MAKE) --no-print-directory $(JOBS) $(BUILD)/bench/micro >&2
+	@$(BUILD)/bench/micro $(BENCH_ARGS)
+
+PEER_TREE ?= build/peer
+
+.PHONY: bench-peers
+bench-peers: ## Measure MODEL in turn with llama.cpp of Debian sid (root, debootstrap)
+	@scripts/deps.sh build
+	@$(MAKE) --no-print-directory $(JOBS) command >&2
+	@bench/peers.py --tree "$(PEER_TREE)" $(BENCH_ARGS) "$(MODEL)"
+
 # Kbuild leaves its products beside the source: beside a copy of it, then.
 .PHONY: module
 module: ## Build llamux.ko for the kernel at KDIR, into build/module

@@ -93,7 +93,9 @@ static double measure(const struct lx_ops *ops, const struct rig *r, u32 type,
 	m.strips = calloc(m.n_strips, sizeof(*m.strips));
 	for (u32 i = 0; i < m.n_strips; i++)
 		m.strips[i] = r->weights + (size_t)i * m.strip_bytes;
-	op.mm.seg[0] = (struct lx_seg){ &m, r->out, m.rows };
+	op.mm.seg[0] = (struct lx_seg){
+		.mat = &m, .out = r->out, .ld = m.rows,
+	};
 	op.mm.n_seg = 1;
 	op.mm.runs = &run;
 	op.mm.n_runs = &one;
