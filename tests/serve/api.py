@@ -125,6 +125,39 @@ def test_completions(g):
           r["choices"][0]["text"] == text, r)
 
 
+def test_logprobs(g, text):
+    ask = {"messages": user(QUESTION), "temperature": 0, "logprobs": True,
+           "top_logprobs": 3}
+    path = "/v1/chat/completions"
+    whole = g.ask(path, ask).json()["choices"][0]["logprobs"]["content"]
+    said = b"".join(bytes(e["bytes"]) for e in whole)
+    check("logprobs: the tokens of the answer", said.decode().startswith(text), said)
+    check("logprobs: three of each, the likeliest first", all(
+        len(e["top_logprobs"]) == 3 and e["top_logprobs"][0]["logprob"] >=
+        e["top_logprobs"][1]["logprob"] and e["logprob"] <= 0 for e in whole), whole[:2])
+    check("logprobs: greedy is the likeliest", all(
+        e["token"] == e["top_logprobs"][0]["token"] for e in whole), whole[:2])
+    r = g.ask(path, dict(ask, stream=True)).events()
+    streamed = [e for c in r for e in (c["choices"][0]["logprobs"] or {}).get("content", [])]
+    check("logprobs: the same in a stream", streamed == whole, streamed[-2:])
+    r = g.ask(path, dict(ask, logprobs=None, top_logprobs=None)).json()
+    check("logprobs: not asked for", r["choices"][0]["logprobs"] is None, r)
+    ask = {"prompt": "Once", "temperature": 0, "max_tokens": 6, "logprobs": 2}
+    r = g.ask("/v1/completions", ask).json()["choices"][0]
+    lp = r["logprobs"]
+    check("logprobs of a completion", "".join(lp["tokens"]) == r["text"] and
+          len(lp["token_logprobs"]) == len(lp["top_logprobs"]) == 6 and
+          lp["text_offset"][0] == 0 and lp["text_offset"][1] == len(lp["tokens"][0]), r)
+    ids = [w for w in range(400) if w]
+    r = g.ask("/v1/completions", {"prompt": "Once", "temperature": 0, "max_tokens": 6,
+                                  "logit_bias": {str(ids[99]): 100}}).json()
+    other = g.ask("/v1/completions", {"prompt": "Once", "temperature": 0,
+                                      "max_tokens": 6}).json()
+    check("logit_bias", r["choices"][0]["text"] != other["choices"][0]["text"], r)
+    never = dict(ask, logit_bias={str(ids[99]): -100})
+    check("a token never said", g.ask("/v1/completions", never).status == 200)
+
+
 def test_ollama(g, text):
     ask = {"model": "llamux-default", "messages": user(QUESTION),
            "options": {"temperature": 0}}
@@ -171,7 +204,15 @@ def test_errors(g):
         (chat, dict(say, stop=[1]), 400, "stop"),
         (chat, dict(say, stop=[""]), 400, "stop"),
         (chat, dict(say, stop=["x"] * 17), 400, "stop"),
-        (chat, dict(say, logit_bias={"1": 5}), 400, "logit_bias"),
+        (chat, dict(say, logit_bias={"x": 5}), 400, "logit_bias"),
+        (chat, dict(say, logit_bias={"1": 500}), 400, "logit_bias"),
+        (chat, dict(say, logit_bias={"99999999": 5}), 400, None),
+        (chat, dict(say, top_logprobs=2), 400, "top_logprobs"),
+        (chat, dict(say, logprobs=True, top_logprobs=21), 400, "top_logprobs"),
+        (chat, dict(say, tools=[{"type": "function"}]), 400, "tools"),
+        (chat, dict(say, response_format={"type": "json_object"}), 400,
+         "response_format"),
+        ("/v1/embeddings", {"input": "x"}, 400, None),
         (chat, dict(say, model="nobody"), 404, None),
         (chat, dict(say, model=5), 400, "model"),
         ("/v1/completions", {"prompt": [1, 2]}, 400, "prompt"),
@@ -434,6 +475,7 @@ def main():
         text = timed(test_chat, g)
         timed(test_seed, g)
         timed(test_completions, g)
+        timed(test_logprobs, g, text)
         timed(test_ollama, g, text)
         timed(test_parallel, g)
         timed(test_connections, g)

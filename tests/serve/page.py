@@ -49,7 +49,7 @@ def main():
     try:
         with open(os.path.join(work, "token"), encoding="ascii") as f:
             server.first.token = f.read().strip()
-        nodes.run("page.mjs", server.first, timeout=200, parent=server,
+        nodes.run("page.mjs", server.first, timeout=380, parent=server,
                   LLAMUX_CHROMIUM=chromium)
         check("no turn is left", not counts["passed"] or
               server.now.wait_for("serve_turns_running", 0))

@@ -5,6 +5,7 @@
  * A stream begins with its first text, so that what is wrong with a request is
  * told by the status and not in the middle.
  */
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -37,8 +38,15 @@ void answer_free(struct answer *a)
 {
 	turn_end(&a->turn);
 	prompt_free(&a->ask.prompt);
+	free(a->ask.biases.v);
 	buffer_free(&a->out);
 	free(a);
+}
+
+json_t *answer_logprobs(struct answer *a, bool all)
+{
+	return logprobs_take(&a->logprobs, a->turn.l,
+			     all ? SIZE_MAX : a->turn.bytes);
 }
 
 /* ---- all at once ---- */
@@ -46,7 +54,7 @@ void answer_free(struct answer *a)
 static enum MHD_Result serve_whole(struct answer *a)
 {
 	struct buffer all = { 0 };
-	enum MHD_Result ret;
+	json_t *json = NULL;
 	const char *text;
 	size_t n;
 	int more;
@@ -56,13 +64,13 @@ static enum MHD_Result serve_whole(struct answer *a)
 	if (!more && all.failed)
 		more = problem_set(&a->request->problem, 503, "unavailable",
 				   "out of memory");
+	if (!more)
+		json = a->format->whole(a, all.data ? all.data : "", all.n);
 	/* The place is for who waits, not for a slow reader. */
 	turn_end(&a->turn);
-	ret = more < 0 ? reply_problem(a->request) :
-	      reply_json(a->request, 200,
-			 a->format->whole(a, all.data ? all.data : "", all.n));
 	buffer_free(&all);
-	return ret;
+	return more ? reply_problem(a->request) :
+		      reply_json(a->request, 200, json);
 }
 
 /* ---- as it comes ---- */
@@ -113,6 +121,7 @@ enum MHD_Result answer_serve(struct answer *a)
 {
 	struct request *r = a->request;
 
+	a->logprobs = a->ask.logprobs;
 	if (turn_start(&a->turn, r, &a->ask)) {
 		turn_end(&a->turn);
 		return reply_problem(r);

@@ -21,7 +21,7 @@ struct format {
 	void (*end)(struct answer *a, struct buffer *out);
 	/* ... and for an error that comes when text was sent already. */
 	void (*broken)(struct answer *a, struct buffer *out);
-	/* All at once. */
+	/* All at once; the turn is not ended yet. */
 	json_t *(*whole)(struct answer *a, const char *text, size_t n);
 };
 
@@ -35,6 +35,7 @@ struct answer {
 	char id[40];
 	time_t created;
 	unsigned int n_pieces;	/* sent */
+	struct logprobs logprobs;	/* told so far */
 	struct buffer out;	/* of a stream, to be sent */
 	size_t sent;		/* of it */
 	bool over;
@@ -43,6 +44,11 @@ struct answer {
 /* NULL: no memory. It belongs to the request from then on. */
 struct answer *answer_new(struct request *r, const struct format *f);
 void answer_free(struct answer *a);
+/*
+ * What is to be told of tokens now; NULL: nothing was asked for. @all: the
+ * answer is at its end.
+ */
+json_t *answer_logprobs(struct answer *a, bool all);
 /* @a->ask is complete: reply. */
 enum MHD_Result answer_serve(struct answer *a);
 

@@ -35,14 +35,13 @@ void metrics_tokens(struct metrics *m, uint64_t n)
 	add(&m->answer_tokens, n);
 }
 
-void metrics_turn(struct metrics *m, const struct llamux_stats *st,
-		  bool stopped, uint64_t ns)
+void metrics_turn(struct metrics *m, const struct llamux_stats *st, uint64_t ns)
 {
 	double seconds = (double)ns / 1e9;
 	unsigned int i = 0;
 
 	add(&m->turns, 1);
-	if (st->finish == LLAMUX_FINISH_CANCELLED && !stopped)
+	if (st->finish == LLAMUX_FINISH_CANCELLED)
 		add(&m->cancelled, 1);
 	else if (st->finish == LLAMUX_FINISH_ERROR)
 		add(&m->failed, 1);

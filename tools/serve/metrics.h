@@ -27,12 +27,9 @@ struct metrics {
 void metrics_request(struct metrics *m, const struct request *r);
 /* @n further tokens of an answer that goes on. */
 void metrics_tokens(struct metrics *m, uint64_t n);
-/*
- * A turn has ended; tokens of its answer were counted before. @stopped: by a
- * stop string, which is no cancel to the client.
- */
+/* A turn has ended; tokens of its answer were counted before. */
 void metrics_turn(struct metrics *m, const struct llamux_stats *st,
-		  bool stopped, uint64_t ns);
+		  uint64_t ns);
 /* GET /metrics, GET /llamux/status */
 enum MHD_Result metrics_serve(struct request *r);
 enum MHD_Result status_serve(struct request *r);

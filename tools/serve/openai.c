@@ -38,7 +38,7 @@ enum MHD_Result openai_models(struct request *r)
 static int refuse(struct problem *p, const json_t *json)
 {
 	static const char *const unsupported[] = {
-		"logit_bias", "suffix", "functions", "function_call", "audio",
+		"suffix", "functions", "function_call", "audio",
 		"prediction", NULL
 	};
 	int64_t n = 1, best = 1;
@@ -72,11 +72,7 @@ static int not_yet(struct problem *p, const json_t *json)
 {
 	json_t *format = json_object_get(json, "response_format");
 	const char *type = json_string_value(json_object_get(format, "type"));
-	json_t *logprobs = json_object_get(json, "logprobs");
 
-	if (json_is_true(logprobs) || json_is_integer(logprobs))
-		return problem_field(p, "logprobs",
-				     "logprobs are not supported yet");
 	if (format && !json_is_null(format) && (!type || strcmp(type, "text")))
 		return problem_field(p, "response_format",
 				     "only the response format 'text' is supported yet");
@@ -97,7 +93,9 @@ static int common(struct answer *a, const json_t *json)
 	    refuse(p, json) || not_yet(p, json) ||
 	    sampling_openai(&a->ask.sampling, p, json) ||
 	    stops_parse(&a->ask.stops, p, json_object_get(json, "stop"),
-			"stop"))
+			"stop") ||
+	    biases_parse(&a->ask.biases, p,
+			 json_object_get(json, "logit_bias")))
 		return -1;
 	return 0;
 }
@@ -168,10 +166,19 @@ static json_t *chat_object(const struct answer *a, json_t *choice)
 		      "chat.completion", choice);
 }
 
-static json_t *delta(json_t *what, const char *reason)
+/* {"content": [...]}, or null. */
+static json_t *chat_logprobs(struct answer *a, bool all)
 {
-	return json_pack("{s:i, s:o, s:n, s:s?}", "index", 0, "delta", what,
-			 "logprobs", "finish_reason", reason);
+	json_t *entries = answer_logprobs(a, all);
+
+	return entries ? json_pack("{s:o, s:n}", "content", entries,
+				   "refusal") : json_null();
+}
+
+static json_t *delta(json_t *what, json_t *logprobs, const char *reason)
+{
+	return json_pack("{s:i, s:o, s:o, s:s?}", "index", 0, "delta", what,
+			 "logprobs", logprobs, "finish_reason", reason);
 }
 
 static void chat_piece(struct answer *a, struct buffer *out, const char *text,
@@ -182,7 +189,7 @@ static void chat_piece(struct answer *a, struct buffer *out, const char *text,
 
 	if (!a->n_pieces)
 		json_object_set_new(what, "role", json_string("assistant"));
-	chunk = chat_object(a, delta(what, NULL));
+	chunk = chat_object(a, delta(what, chat_logprobs(a, false), NULL));
 	if (a->usage)
 		json_object_set_new(chunk, "usage", json_null());
 	event(out, chunk);
@@ -192,7 +199,7 @@ static void chat_end(struct answer *a, struct buffer *out)
 {
 	if (!a->n_pieces)
 		chat_piece(a, out, "", 0);
-	last(a, out, chat_object(a, delta(json_object(),
+	last(a, out, chat_object(a, delta(json_object(), chat_logprobs(a, true),
 					  turn_reason(&a->turn))),
 	     chat_object(a, NULL));
 }
@@ -200,9 +207,10 @@ static void chat_end(struct answer *a, struct buffer *out)
 static json_t *chat_whole(struct answer *a, const char *text, size_t n)
 {
 	json_t *all = chat_object(a, json_pack(
-		"{s:i, s:{s:s, s:o, s:n}, s:n, s:s}", "index", 0, "message",
+		"{s:i, s:{s:s, s:o, s:n}, s:o, s:s}", "index", 0, "message",
 		"role", "assistant", "content", text_json(text, n), "refusal",
-		"logprobs", "finish_reason", turn_reason(&a->turn)));
+		"logprobs", chat_logprobs(a, true),
+		"finish_reason", turn_reason(&a->turn)));
 
 	json_object_set_new(all, "usage", usage(a));
 	return all;
@@ -216,11 +224,28 @@ static const struct format chat_format = {
 	.whole = chat_whole,
 };
 
+/* logprobs: true, top_logprobs: how many. 0 or -1. */
+static int chat_wants(struct answer *a, const json_t *json)
+{
+	struct problem *p = &a->request->problem;
+	struct logprobs *l = &a->ask.logprobs;
+	int64_t top = 0;
+
+	if (field_bool(p, json, "logprobs", &l->wanted) < 0 ||
+	    field_int(p, json, "top_logprobs", 0, MAX_LOGPROBS, &top) < 0)
+		return -1;
+	if (top && !l->wanted)
+		return problem_field(p, "top_logprobs",
+				     "top_logprobs needs logprobs");
+	l->top = (uint32_t)top;
+	return 0;
+}
+
 enum MHD_Result openai_chat(struct request *r)
 {
 	struct answer *a = answer_new(r, &chat_format);
 
-	if (!a || common(a, r->json) ||
+	if (!a || common(a, r->json) || chat_wants(a, r->json) ||
 	    prompt_chat(&a->ask.prompt, &r->problem,
 			json_object_get(r->json, "messages")))
 		return reply_problem(r);
@@ -229,12 +254,16 @@ enum MHD_Result openai_chat(struct request *r)
 
 /* ---- completions ---- */
 
-static json_t *text_object(const struct answer *a, const char *text, size_t n,
+/* @reason: of the end, NULL: more comes. */
+static json_t *text_object(struct answer *a, const char *text, size_t n,
 			   const char *reason)
 {
+	size_t offset = a->logprobs.bytes;
+	json_t *logprobs = logprobs_columns(answer_logprobs(a, reason), offset);
+
 	return object(a, "cmpl", "text_completion", json_pack(
-		"{s:o, s:i, s:n, s:s?}", "text", text_json(text, n),
-		"index", 0, "logprobs", "finish_reason", reason));
+		"{s:o, s:i, s:o, s:s?}", "text", text_json(text, n),
+		"index", 0, "logprobs", logprobs, "finish_reason", reason));
 }
 
 static void text_piece(struct answer *a, struct buffer *out, const char *text,
@@ -269,6 +298,18 @@ static const struct format text_format = {
 	.whole = text_whole,
 };
 
+/* logprobs: how many. 0 or -1. */
+static int text_wants(struct answer *a, const json_t *json)
+{
+	int64_t top = 0;
+	int ret = field_int(&a->request->problem, json, "logprobs", 0,
+			    MAX_LOGPROBS, &top);
+
+	a->ask.logprobs.wanted = ret > 0;
+	a->ask.logprobs.top = (uint32_t)top;
+	return ret < 0 ? ret : 0;
+}
+
 /* A string, or an array of one. 0 or -1. */
 static int text_prompt(struct ask *ask, struct problem *p, json_t *prompt)
 {
@@ -287,7 +328,7 @@ enum MHD_Result openai_completions(struct request *r)
 {
 	struct answer *a = answer_new(r, &text_format);
 
-	if (!a || common(a, r->json) ||
+	if (!a || common(a, r->json) || text_wants(a, r->json) ||
 	    text_prompt(&a->ask, &r->problem,
 			json_object_get(r->json, "prompt")))
 		return reply_problem(r);

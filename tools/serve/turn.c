@@ -64,13 +64,20 @@ static int configure(struct turn *t)
 		sampling_apply(&t->ask->sampling, &p);
 		if (t->ask->prompt.raw)
 			p.flags |= LLAMUX_RAW;
+		p.n_logprobs = logprobs_param(&t->ask->logprobs);
 		ret = llamux_set_params(t->l, &p);
 	}
+	if (!ret && t->ask->stops.n)
+		ret = llamux_set_stops(t->l, t->ask->stops.text,
+				       t->ask->stops.n);
+	if (!ret && t->ask->biases.n)
+		ret = llamux_set_bias(t->l, t->ask->biases.v,
+				      t->ask->biases.n);
 	return ret ? fail(t, ret) : 0;
 }
 
-/* What the model goes on to say is not wanted. */
-static void stop_here(struct turn *t)
+/* Nobody wants what the model goes on to say. */
+static void cancel(struct turn *t)
 {
 	char drop[1024];
 
@@ -97,16 +104,14 @@ static void count(struct turn *t, bool now)
 /* Read once. 0 or -1. */
 static int fetch(struct turn *t)
 {
-	char piece[4096];
-	ssize_t n = llamux_read(t->l, piece, sizeof(piece));
+	ssize_t n = llamux_read(t->l, t->text, sizeof(t->text));
 
-	if (n <= 0)
-		t->over = true;
+	t->n = n > 0 ? (size_t)n : 0;
+	t->over = n <= 0;
 	if (n < 0)
 		return fail(t, (int)n);
-	buffer_add(&t->text, piece, (size_t)n);
 	count(t, false);
-	return t->text.failed ? fail(t, -ENOMEM) : 0;
+	return 0;
 }
 
 int turn_start(struct turn *t, struct request *r, const struct ask *ask)
@@ -133,7 +138,7 @@ static int finish(struct turn *t)
 
 	if (ret)
 		return fail(t, ret);
-	if (t->stats.finish == LLAMUX_FINISH_CANCELLED && !t->stopped)
+	if (t->stats.finish == LLAMUX_FINISH_CANCELLED)
 		return problem_set(&t->request->problem, 503, "unavailable",
 				   "the answer was cancelled");
 	return 0;
@@ -141,28 +146,14 @@ static int finish(struct turn *t)
 
 int turn_next(struct turn *t, const char **text, size_t *n)
 {
-	bool found;
-
-	buffer_drop(&t->text, t->given);
-	t->given = 0;
-	for (;;) {
-		*n = stops_find(&t->ask->stops, t->text.data, t->text.n,
-				t->over, &found);
-		if (found) {
-			if (!t->over)
-				stop_here(t);
-			t->stopped = true;
-			t->text.n = *n;
-		}
-		if (*n)
-			break;
-		if (t->over)
-			return finish(t);
-		if (fetch(t))
-			return -1;
-	}
-	*text = t->text.data;
-	t->given = *n;
+	if (!t->n && !t->over && fetch(t))
+		return -1;
+	if (!t->n)
+		return finish(t);
+	*text = t->text;
+	*n = t->n;
+	t->bytes += t->n;
+	t->n = 0;
 	return 1;
 }
 
@@ -176,22 +167,22 @@ void turn_end(struct turn *t)
 	connection_watch(r->connection, false);
 	if (t->l) {
 		if (!t->over)
-			stop_here(t);
+			cancel(t);
 		count(t, true);
 		if (!llamux_stats(t->l, &t->stats))
 			metrics_turn(&r->server->metrics, &t->stats,
-				     t->stopped, now_ns() - t->start);
+				     now_ns() - t->start);
 		llamux_close(t->l);
 	}
 	if (t->entered)
 		gate_leave(&r->server->gate);
-	buffer_free(&t->text);
 	t->request = NULL;
 }
 
 const char *turn_reason(const struct turn *t)
 {
-	if (t->stopped || t->stats.finish == LLAMUX_FINISH_EOG)
+	if (t->stats.finish == LLAMUX_FINISH_STOP ||
+	    t->stats.finish == LLAMUX_FINISH_EOG)
 		return "stop";
 	return "length";
 }

@@ -6,6 +6,7 @@
 #define SERVE_TURN_H
 
 #include "llamux.h"
+#include "logprobs.h"
 #include "prompt.h"
 #include "sampling.h"
 #include "stop.h"
@@ -18,6 +19,8 @@ struct ask {
 	struct prompt prompt;
 	struct sampling sampling;
 	struct stops stops;
+	struct biases biases;
+	struct logprobs logprobs;	/* wanted, top */
 };
 
 struct turn {
@@ -26,14 +29,14 @@ struct turn {
 	struct llamux *l;
 	struct llamux_info info;
 	struct llamux_stats stats;	/* when it is over */
-	struct buffer text;	/* read and not given out */
-	size_t given;		/* of it, by the last call */
+	char text[4096];	/* of the last read */
+	size_t n;		/* bytes of it */
+	size_t bytes;		/* of the answer, given out */
 	uint64_t start;		/* ns */
 	uint64_t counted_at;	/* ns: when the counters last heard of it */
 	uint32_t counted;	/* tokens they know of */
 	bool entered;		/* has a place */
 	bool over;		/* nothing more is to be read */
-	bool stopped;		/* by a stop string */
 };
 
 /* Up to the first text. 0, or -1 with the request's problem set. */
