@@ -60,10 +60,14 @@ static bool number(const char *what, const char *s, uint32_t min,
 
 static bool kv_type(const char *s, uint32_t *v)
 {
-	*v = strcmp(s, "f16") ? LLAMUX_KV_F32 : LLAMUX_KV_F16;
-	if (!strcmp(s, "f16") || !strcmp(s, "f32"))
-		return true;
-	fprintf(stderr, "llamux-serve: --kv: '%s' is neither f16 nor f32\n", s);
+	/* By LLAMUX_KV_* */
+	static const char *const names[] = { "f16", "f32", "q8_0", "q4_0" };
+
+	for (*v = 0; *v < sizeof(names) / sizeof(names[0]); ++*v)
+		if (!strcmp(s, names[*v]))
+			return true;
+	fprintf(stderr, "llamux-serve: --kv: '%s' is none of f16, f32, q8_0 and q4_0\n",
+		s);
 	return false;
 }
 

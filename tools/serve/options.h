@@ -42,6 +42,6 @@ enum {
 	"  --body N            KiB that a request may have (1024)\n" \
 	"  --timeout S         seconds an answer may take (600)\n" \
 	"  --ctx N             tokens of context, with --user\n" \
-	"  --kv f16|f32        type of the KV cache, with --user\n"
+	"  --kv TYPE           f16, f32, q8_0 or q4_0 KV cache, with --user\n"
 
 #endif

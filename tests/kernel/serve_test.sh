@@ -1,0 +1,91 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# llamux serve on the device: the same answers as in the process, models that
+# come and go, sessions that end with their clients.
+# BEDS: uml
+# TIMEOUT: 200
+. "$(dirname "$0")/lib.sh"
+
+llamux=build/llamux
+MODEL=$(test_model) || exit 77
+SOCKET=$TMP/serve.sock
+CHAT='{"temperature": 0, "messages": [{"role": "user", "content": "What is an inode?"}]}'
+ENDLESS='{"prompt": "x", "max_tokens": 1000000, "ignore_eos": true, "stream": true}'
+
+if [ ! -x build/llamux-serve ] || ! command -v curl >/dev/null; then
+	echo "skip: no llamux-serve or curl"
+	exit 77
+fi
+
+# get PATH [BODY]: the reply in $TMP/reply.
+get() {
+	curl -s -m 60 --unix-socket "$SOCKET" "http://llamux$1" ${2:+-d "$2"} >"$TMP/reply"
+}
+
+# has PATTERN PATH [BODY]
+has() {
+	get "$2" ${3:+"$3"}
+	grep -qE -- "$1" "$TMP/reply" || {
+		head -c 300 "$TMP/reply"
+		return 1
+	}
+}
+
+# soon COMMAND...: within some seconds.
+soon() {
+	for _ in {1..60}; do
+		! "$@" || return 0
+		sleep 0.1
+	done
+	return 1
+}
+
+sessions() {
+	[ "$(tail -n +2 /proc/llamux/sessions | wc -l)" -eq "$1" ]
+}
+
+"$llamux" serve --socket "$SOCKET" 2>"$TMP/log" &
+pid=$!
+soon [ -S "$SOCKET" ] || cat "$TMP/log"
+check "no module: 503" has 'no model is loaded' /health
+check "no module: an error" has '"code":"unavailable"' /v1/chat/completions "$CHAT"
+insmod "$LLAMUX_KO" || exit 1
+check "no model: an error" has '"code":"model_not_found"' /v1/chat/completions "$CHAT"
+check "load" "$llamux" load --name one "$MODEL"
+check "health" has '"ok"' /health
+check "models" has '"id":"one"' /v1/models
+get /v1/chat/completions "$CHAT"
+sed -E 's/.*"content":"([^"]*)".*/\1/' "$TMP/reply" >"$TMP/text"
+"$llamux" --user -m "$MODEL" ask --temp 0 'What is an inode?' >"$TMP/user"
+check "the same answer as in the process" diff <(tr -d '\n' <"$TMP/text") \
+	<(tr -d '\n' <"$TMP/user")
+check "a stream" has '^data: \[DONE\]' /v1/chat/completions "${CHAT/\{/\{\"stream\": true, }"
+check "logprobs" has '"top_logprobs":\[\{"token"' /v1/chat/completions \
+	"${CHAT/\{/\{\"logprobs\": true, \"top_logprobs\": 1, }"
+check "stop" has '"content":"An inode holds","refusal":null' /v1/chat/completions \
+	"${CHAT/\{/\{\"stop\": \" what\", }"
+check "Ollama" has '"done":true' /api/chat "$CHAT"
+check "status" has '"fpu_sections_p99.9_us":[0-9]' /llamux/status
+check "metrics" has '^llamux_kernel_answer_tokens [1-9]' /metrics
+check "no session is left" soon sessions 0
+
+curl -sN -m 60 --unix-socket "$SOCKET" http://llamux/v1/completions -d "$ENDLESS" \
+	>"$TMP/endless" &
+client=$!
+soon [ -s "$TMP/endless" ]
+kill $client
+wait $client 2>/dev/null
+check "a client that is killed leaves no session" soon sessions 0
+
+check "another model" "$llamux" load --name two --default "$MODEL"
+check "it is the default" has '"model":"two"' /v1/chat/completions "$CHAT"
+check "unload" "$llamux" unload one
+check "it is gone" has "'one' is not loaded" /v1/chat/completions \
+	"${CHAT/\{/\{\"model\": \"one\", }"
+kill "$pid"
+check "SIGTERM" wait "$pid"
+check "its log is quiet" [ "$(grep -cv 'listening on\|it may come' "$TMP/log")" -eq 0 ]
+check "unload" "$llamux" unload two
+check "rmmod" rmmod llamux
+finish
