@@ -8,13 +8,13 @@
 . "$(dirname "$0")/lib.sh"
 
 llamux=build/llamux
-MODEL=$(test_model) || exit 77
+MODEL=models/llamux-default.gguf	# it can chat
 SOCKET=$TMP/serve.sock
 CHAT='{"temperature": 0, "messages": [{"role": "user", "content": "What is an inode?"}]}'
 ENDLESS='{"prompt": "x", "max_tokens": 1000000, "ignore_eos": true, "stream": true}'
 
-if [ ! -x build/llamux-serve ] || ! command -v curl >/dev/null; then
-	echo "skip: no llamux-serve or curl"
+if [ ! -x build/llamux-serve ] || [ ! -e "$MODEL" ] || ! command -v curl >/dev/null; then
+	echo "skip: no llamux-serve, model or curl"
 	exit 77
 fi
 
