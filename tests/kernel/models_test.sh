@@ -80,7 +80,8 @@ for i in 1 2 3 4; do
 	check "woken by four at once" cmp "$TMP/a" "$TMP/got.$i"
 done
 check "pinned" "$CTL" attr m pin=1
-sleep 1.5
+ask >"$TMP/got"
+sleep 2
 check "it does not sleep" [ "$(state m)" = ready ]
 refused "nor is it unloaded" "$CTL" unload m
 check "unpinned" "$CTL" attr m pin=0
