@@ -1,0 +1,79 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# The packages: lintian has nothing to say, they install in a Debian 12
+# without a network, build the module for every kernel that has headers there,
+# work, and leave nothing behind.
+# TIMEOUT: 1200
+set -uo pipefail
+
+[ "$(id -u)" -eq 0 ] || exit 77
+# Mounts that end with this process.
+[ -n "${OWN_MOUNTS:-}" ] || OWN_MOUNTS=1 exec unshare -m "$0" "$@"
+# shellcheck source-path=SCRIPTDIR
+. "$(dirname "$0")/lib.sh"
+scripts/deps.sh build deb kernel || exit 77
+
+work=$(mktemp -d)
+trap 'umount -l "$work/root" "$work" 2>/dev/null; rmdir "$work"' EXIT
+(debian_root bookworm >/dev/null) || exit 77
+packages || exit 1
+over bookworm "$work" || exit 1
+root=$work/root
+
+# Nobody has asked Debian for this package: there is no request to close.
+lint() {
+	lintian --allow-root --fail-on error,warning \
+		--suppress-tags initial-upload-closes-no-bugs build/deb/*.changes
+}
+check "lintian" lint
+
+state "$root" >"$work/before"
+check "install" install_packages "$root"
+kernels=0
+for dir in "$root"/lib/modules/*/build; do
+	release=$(basename "$(dirname "$dir")")
+	kernels=$((kernels + 1))
+	check "the module for $release" in_root "$root" modinfo -k "$release" -n llamux
+	check "it is of this version" test "$(in_root "$root" modinfo -k "$release" \
+		-F version llamux)" = "$(build/llamux --version | cut -d ' ' -f 2)"
+done
+check "two kernels at least" test $kernels -ge 2
+check "an answer in user space" test "$(in_root "$root" \
+	llamux --user ask --temp 0 'What does ls do?')" = 'ls lists directory contents.'
+check "the group" in_root "$root" getent group llamux
+check "the unit is enabled" in_root "$root" systemctl -q is-enabled llamux.service
+check "the unit is well-formed" in_root "$root" systemd-analyze verify --man=no \
+	/lib/systemd/system/llamux.service
+check "packages' own test: command" in_root "$root" sh -e /debs/tests/command
+check "packages' own test: library" in_root "$root" sh -e /debs/tests/library
+
+# The initramfs has the module when it is asked for, and not before.
+release=$(basename -a "$root"/boot/vmlinuz-* | sort -V | head -n 1)
+release=${release#vmlinuz-}
+initramfs_has() {
+	in_root "$root" sh -c "update-initramfs -u -k $release >/dev/null 2>&1
+		lsinitramfs /boot/initrd.img-$release" | grep -E "$1" >/dev/null
+}
+check "not in the initramfs" test -z "$(in_root "$root" lsinitramfs \
+	"/boot/initrd.img-$release" | grep -E 'llamux.ko|early.gguf')"
+echo 'INITRAMFS=yes' >>"$root/etc/default/llamux"
+check "in the initramfs" initramfs_has 'llamux\.ko'
+check "with its model" test -n "$(in_root "$root" lsinitramfs \
+	"/boot/initrd.img-$release" | grep early.gguf)"
+
+# Installed again is an upgrade: the module is built again. One is enough.
+for dir in "$root"/lib/modules/*/build; do
+	[ "$dir" = "$root/lib/modules/$release/build" ] || mv "$dir" "$dir.away"
+done
+check "upgrade" in_root "$root" sh -c 'dpkg -i /debs/llamux-dkms_*.deb'
+check "the module after it" in_root "$root" modinfo -k "$release" -n llamux
+
+for dir in "$root"/lib/modules/*/build.away; do
+	mv "$dir" "${dir%.away}"
+done
+check "purge" in_root "$root" sh -c 'apt-get -y purge llamux* libllamux*'
+check "no group" test -z "$(grep llamux "$root/etc/group" "$root/etc/gshadow")"
+state "$root" >"$work/after"
+check "nothing is left" diff "$work/before" "$work/after"
+finish
