@@ -5,6 +5,7 @@
 #	CC, CFLAGS, LDFLAGS	as usual; CFLAGS come after the project's own
 #	WERROR=-Werror	warnings stop the build
 #	SANITIZE=address,undefined	all of it again, in build/san
+#	FUZZ=1 CC=clang	fuzzers: for libFuzzer, in build/fuzz
 #	V=1	show whole commands
 #	BED=qemu-6.12 MODEL=file.gguf	run: in which kernel, on what
 #	PROMPT=text ASK="--temp 0"	run: a question, options of llamux ask
@@ -23,6 +24,11 @@ CFLAGS ?=
 LDFLAGS ?=
 WERROR ?=
 V ?=
+# Coverage-guided fuzzers need all objects made for them, in a place of their own.
+ifneq ($(FUZZ),)
+SANITIZE := fuzzer-no-link,address,undefined
+BUILD := build/fuzz
+endif
 BUILD ?= $(if $(SANITIZE),build/san,build)
 MACHINE := $(firstword $(subst -, ,$(shell $(CC) -dumpmachine 2>&1)))
 AR ?= ar
@@ -112,6 +118,8 @@ LIBS := $(BUILD)/libllamux.a $(BUILD)/liblx.a
 SONAME := libllamux.so.0
 SHARED := $(if $(SANITIZE),,$(BUILD)/$(SONAME))
 
+comma := ,
+
 # One short line instead of a command. make's own -j, else a job per CPU.
 short = $(if $(V)$(SILENT),,@echo "  $(1)	$(or $(2),$@)" &&)
 JOBS = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
@@ -126,6 +134,7 @@ command: $(BUILD)/llamux $(SERVE) ## Build the command
 
 $(BUILD)/liblx.a: $(ENGINE_OBJ) $(FP_OBJ) $(call objects,$(LX_SRC))
 $(BUILD)/libllamux.a: $(call objects,$(LIB_SRC))
+$(BUILD)/libfuzz.a: $(ENGINE_OBJ)
 $(BUILD)/%.a:
 	@rm -f $@
 	$(call short,AR)$(AR) rcs $@ $^
@@ -146,10 +155,13 @@ $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(call objects,$(HELP_SRC)) $(LIBS)
 	@mkdir -p $(@D)
 	$(call short,LD)$(CC) $(LINK) $(LDFLAGS) -o $@ $^ -lm
 
-$(BUILD)/fuzz/%: $(BUILD)/obj/fuzz/%.o $(call objects,fuzz/standalone.c \
-		$(HELP_SRC)) $(BUILD)/liblx.a
+# With clang libFuzzer has the main function, otherwise standalone.c.
+FUZZ_LINK := $(if $(FUZZ),-fsanitize=fuzzer$(comma)address$(comma)undefined,$(LINK))
+
+$(BUILD)/fuzz/%: $(BUILD)/obj/fuzz/%.o $(call objects,$(HELP_SRC) \
+		$(if $(FUZZ),,fuzz/standalone.c)) $(BUILD)/libfuzz.a
 	@mkdir -p $(@D)
-	$(call short,LD)$(CC) $(LINK) $(LDFLAGS) -o $@ $^
+	$(call short,LD)$(CC) $(FUZZ_LINK) -pthread $(LDFLAGS) -o $@ $^
 
 $(BUILD)/kernel-tests/%: tests/kernel/%.c $(wildcard tests/kernel/*.h) \
 		include/uapi/linux/llamux.h
@@ -252,9 +264,9 @@ module: ## Build llamux.ko for the kernel at KDIR, into build/module
 fuzzers: $(FUZZERS) ## Build the fuzzers (with SANITIZE=..., into build/san)
 
 .PHONY: fuzz
-fuzz: ## Build the fuzzers with sanitizers and run each for SECONDS=60
-	@scripts/deps.sh build test
-	@$(MAKE) --no-print-directory $(JOBS) SANITIZE=address,undefined fuzzers
+fuzz: ## Build the fuzzers for libFuzzer and run each for SECONDS=60
+	@scripts/deps.sh build test fuzz
+	@$(MAKE) --no-print-directory $(JOBS) CC=clang FUZZ=1 fuzzers
 	@scripts/fuzz "$(SECONDS)"
 
 KO := build/module/kernel/llamux.ko

@@ -24,7 +24,7 @@ static void check_tensors(const struct lx_gguf *g, size_t size)
 
 static void walk_keys(const struct lx_gguf *g)
 {
-	volatile u64 sum = 0;
+	static volatile u64 sum;
 
 	for (u64 i = 0; i < g->n_kv; i++) {
 		const struct lx_gguf_kv *kv = &g->kv[i];

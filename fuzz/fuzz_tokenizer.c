@@ -18,7 +18,8 @@ static struct test_host host;
 static const char *const pre[] = {
 	"default", "llama-bpe", "gpt-2", "qwen2", "qwen35", "smollm",
 	"deepseek-llm", "deepseek-coder", "deepseek-v3", "falcon", "tekken",
-	"gpt-4o", "seed-coder", NULL /* SPM */
+	"gpt-4o", "seed-coder", "minicpm5", "bloom", "viking",
+	NULL /* SPM */
 };
 #define N_VOCABS LX_ARRAY_SIZE(pre)
 
@@ -123,6 +124,28 @@ static void check_text(const struct lx_vocab *v, const s32 *ids, s64 n,
 	FUZZ_CHECK(o == size);
 }
 
+/* Whatever the tokens, what a reader gets are whole characters. */
+static void check_stream(const struct lx_vocab *v, const s32 *ids, s64 n)
+{
+	struct lx_detok d = { .strip = lx_vocab_adds_space(v) };
+	char out[512];
+
+	for (s64 i = 0; i <= n; i++) {
+		size_t k = i < n ? lx_detok_push(&d, v, ids[i], true, out,
+						 sizeof(out)) :
+				   lx_detok_flush(&d, out, sizeof(out));
+		size_t at = 0;
+
+		FUZZ_CHECK(k <= sizeof(out));
+		while (at < k) {
+			int len = lx_utf8_check((u8 *)out + at, k - at);
+
+			FUZZ_CHECK(len > 0);
+			at += (size_t)len;
+		}
+	}
+}
+
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
 {
 	struct lx_span span[2];
@@ -149,6 +172,7 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
 	FUZZ_CHECK(n >= 0 && (size_t)n <= 6 * size + 24);
 	if (data[0] % N_VOCABS != N_VOCABS - 1)
 		check_text(v, ids, n, text, size);
+	check_stream(v, ids, n);
 	FUZZ_CHECK(host.live == live);
 	free(text);
 	free(ids);

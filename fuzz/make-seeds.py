@@ -87,15 +87,36 @@ def write(directory, items):
             f.write(data)
 
 
+# What the recogniser and the parser look for.
+WORDS = ["<|im_start|>", "<|im_sep|>", "<|im_end|>", "[INST]", "<<SYS>>",
+         "[SYSTEM_PROMPT]", "[AVAILABLE_TOOLS]", "<|assistant|>", "<|end|>",
+         "<|user|>", "eos_token", "<start_of_turn>", "content.strip()",
+         "<|im_start|>system\\n", "<|im_start|>assistant\\n<think>",
+         "enable_thinking", "<think>", "GPT4 Correct ", "<|channel|>"]
+KEYS = ["general.alignment", "split.count", "split.no", "gpt2", "llama",
+        "tokenizer.ggml.model", "tokenizer.ggml.pre", "tokenizer.ggml.tokens",
+        "tokenizer.ggml.merges", "tokenizer.ggml.scores", "<0x0A>", "qwen2",
+        "tokenizer.ggml.eos_token_id", "tokenizer.ggml.add_eos_token",
+        "\x08\x00\x00\x00", "\x09\x00\x00\x00", "\xff\xff\xff\xff"]
+
+
+def dictionary(path, words):
+    with open(path, "w", encoding="ascii") as f:
+        for word in words:
+            f.write('"%s"\n' % "".join("\\x%02x" % ord(c) for c in word))
+
+
 def main():
     out = sys.argv[1]
     write(os.path.join(out, "gguf"), GGUF)
     write(os.path.join(out, "tokenizer"),
-          [bytes([v, 3, 9]) + t.encode() for v in range(14) for t in TEXTS])
+          [bytes([v, 3, 9]) + t.encode() for v in range(17) for t in TEXTS])
     write(os.path.join(out, "chat"), [c.encode() for c in CHATS])
     write(os.path.join(out, "quantize"),
           [bytes([i, (7 * i) & 15]) + bytes((i * k + k // 7) & 255 for k in range(1200))
            for i in range(28)])
+    dictionary(os.path.join(out, "chat.dict"), WORDS)
+    dictionary(os.path.join(out, "gguf.dict"), KEYS)
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ packages() {
 	qemu) echo qemu-system-x86 busybox-static cpio kmod xz-utils util-linux ;;
 	uml) echo gcc make libc6-dev flex bison bc libelf-dev libssl-dev dwarves xz-utils \
 		busybox-static cpio util-linux ;;
-	fuzz) echo clang ;;
+	fuzz) echo clang libclang-rt-dev ;;
 	deb) echo dpkg-dev debhelper dh-dkms lintian gcc make libc6-dev xz-utils ;;
 	*)
 		echo "deps: no group '$1' (build check test serve page kernel qemu uml fuzz deb)" >&2
