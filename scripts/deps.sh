@@ -4,11 +4,12 @@
 # Install the Debian packages that a part of the project needs.
 #
 #	scripts/deps.sh GROUP...	groups: build check test serve page kernel
-#					qemu uml fuzz deb
+#					qemu uml fuzz unicode deb
 #
 # build: the tools; check: style; test: what tests run; serve: llamux-serve;
 # page: a browser for the test of its page; kernel: modules for Debian's
-# kernels; qemu, uml: the beds (see beds/README.md); fuzz: clang; deb: packages.
+# kernels; qemu, uml: the beds (see beds/README.md); fuzz: clang; unicode: the
+# tables of engine/unicode_tables.c are made from it; deb: packages.
 # Nothing is called when nothing is missing. Set LLAMUX_NO_DEPS=1 to be told
 # what is missing instead of having it installed.
 set -euo pipefail
@@ -26,9 +27,11 @@ packages() {
 	uml) echo gcc make libc6-dev flex bison bc libelf-dev libssl-dev dwarves xz-utils \
 		busybox-static cpio util-linux ;;
 	fuzz) echo clang libclang-rt-dev ;;
+	unicode) echo unicode-data ;;
 	deb) echo dpkg-dev debhelper dh-dkms lintian gcc make libc6-dev xz-utils ;;
 	*)
-		echo "deps: no group '$1' (build check test serve page kernel qemu uml fuzz deb)" >&2
+		echo "deps: no group '$1' (build check test serve page kernel qemu uml fuzz" \
+			"unicode deb)" >&2
 		return 2
 		;;
 	esac
