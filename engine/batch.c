@@ -12,6 +12,7 @@ void lx_batch_begin(struct lx_engine *e)
 	e->n_rows = 0;
 	e->n_items = 0;
 	e->n_sample = 0;
+	e->n_embed = 0;
 	e->n_ops = 0;
 }
 
@@ -52,6 +53,17 @@ struct lx_entry *lx_batch_add(struct lx_engine *e, struct lx_session *s, u32 n)
 	return en;
 }
 
+/* Logits of the last token: to draw the next one, or for the client. */
+static void want_row(struct lx_engine *e, struct lx_entry *en)
+{
+	en->row = e->n_rows;
+	e->row_slot[e->n_rows++] = en->slot0 + en->n - 1;
+	if (!en->s->eval) {
+		en->sample = e->n_sample;
+		lx_sampling_draw(e, en->s, lx_sampling_want(e, en->s, en->row));
+	}
+}
+
 int lx_batch_take(struct lx_engine *e, struct lx_session *s, u32 n)
 {
 	int err = lx_kv_reserve(s, s->n_past + n);
@@ -60,14 +72,12 @@ int lx_batch_take(struct lx_engine *e, struct lx_session *s, u32 n)
 	if (err)
 		return err;
 	en = lx_batch_add(e, s, n);
-	if (s->n_past + n < s->n_tokens || (s->eval && !s->eval_out))
-		return 0;
-	en->row = e->n_rows;
-	e->row_slot[e->n_rows++] = en->slot0 + n - 1;
-	if (!s->eval) {
-		en->sample = e->n_sample;
-		lx_sampling_draw(e, s, lx_sampling_want(e, s, en->row));
-	}
+	if (s->score)
+		lx_score_want(e, en);
+	else if (s->pool_sum)
+		e->n_embed++;
+	else if (s->n_past + n == s->n_tokens && (!s->eval || s->eval_out))
+		want_row(e, en);
 	return 0;
 }
 
@@ -112,7 +122,7 @@ static void add_copies(struct lx_engine *e)
 		const struct lx_entry *en = &e->entries[i];
 		struct lx_op *op;
 
-		if (!en->s->eval || en->row == LX_NONE)
+		if (!en->s->eval || !en->s->eval_out || en->row == LX_NONE)
 			continue;
 		op = lx_forward_add(e, e->model->ops->copy, 1);
 		op->copy.dst = en->s->eval_out;
@@ -130,6 +140,7 @@ int lx_engine_form(struct lx_engine *e)
 	if (!e->n_tokens)
 		return 0;
 	lx_forward_layers(e);
+	lx_embed_add(e);
 	if (e->n_rows) {
 		lx_forward_logits(e, 0, e->n_rows);
 		add_copies(e);
@@ -199,12 +210,15 @@ static void commit_entry(struct lx_engine *e, const struct lx_entry *en)
 	}
 	s->n_past += en->n;
 	lx_prefix_publish(s);
+	s->pool_half ^= 1;
 	if (s->n_past > s->gen_start)
 		e->n_gen_tokens += en->n;
 	else
 		e->n_prompt_tokens += en->n;
 	if (en->sample != LX_NONE)
 		lx_session_push(s, &e->sample[en->sample]);
+	else if (s->score && s->n_past == s->n_tokens)
+		lx_score_next(s);
 	else if (s->eval && s->n_past == s->n_tokens)
 		lx_session_finish(s, LX_FINISH_LENGTH, 0);
 }

@@ -20,6 +20,7 @@
 #define LX_DEFAULT_BATCH 128
 #define LX_MAX_BATCH 512
 #define LX_MAX_ROWS 16		/* logits rows of one step */
+#define LX_MAX_EMBED 16		/* embeddings that end in one step */
 #define LX_NONE (~0u)
 #define LX_RIDE 8		/* prompt tokens beside decoding sessions */
 
@@ -44,7 +45,7 @@ struct lx_engine {
 
 	/* step: control */
 	struct lx_entry *entries;	/* [n_batch] */
-	u32 n_entries, n_tokens, n_rows;
+	u32 n_entries, n_tokens, n_rows, n_embed;
 	s32 *tokens;		/* [n_batch] */
 	u32 *pos;
 	struct lx_attn_item *items;
@@ -99,6 +100,8 @@ void lx_engine_release(struct lx_engine *e, void *p, u64 n, size_t size);
 void lx_forward_layers(struct lx_engine *e);
 /* Logits of rows row_slot[first .. first + n - 1] into e->logits. */
 void lx_forward_logits(struct lx_engine *e, u32 first, u32 n);
+/* Normalised outputs of all slots into act_embd.f. */
+void lx_forward_norm(struct lx_engine *e);
 struct lx_op *lx_forward_add(struct lx_engine *e, lx_tile_fn tile, u32 n_tiles);
 /* Most operations a step can need. */
 u32 lx_forward_max_ops(const struct lx_engine *e);

@@ -366,6 +366,15 @@ void lx_forward_layers(struct lx_engine *e)
 	}
 }
 
+void lx_forward_norm(struct lx_engine *e)
+{
+	struct lx_act out = e->act_embd;
+
+	out.q = NULL;
+	add_norm(e, e->x, e->ld_embd, &e->model->output_norm, &out, &e->run,
+		 e->n_tokens);
+}
+
 void lx_forward_logits(struct lx_engine *e, u32 first, u32 n)
 {
 	const struct lx_mat *out = lx_model_output(e->model);
@@ -400,5 +409,6 @@ u32 lx_forward_max_ops(const struct lx_engine *e)
 	u32 layer = 16 + 2 * lx_div_up(chunks, slots);
 
 	return 3 + e->model->hp.n_layer * layer + LX_SAMPLE_OPS +
-	       4 * lx_div_up(e->n_batch, LX_MAX_ROWS) + LX_MAX_ROWS;
+	       4 * lx_div_up(e->n_batch, LX_MAX_ROWS) + LX_MAX_ROWS +
+	       1 + 2 * LX_MAX_EMBED;
 }

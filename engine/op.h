@@ -285,6 +285,15 @@ struct lx_op {
 			const void *src;
 			u64 row_bytes, stride;	/* of dst, of src */
 		} copy;
+		struct {	/* tile: columns, then one tile for the length */
+			const void *x;	/* f32 rows slot0 .. slot0 + n - 1 */
+			u32 ld, slot0, n;
+			u32 cols;	/* of one tile; of the result */
+			const void *before;	/* f64 [ld] */
+			void *sum;	/* f64 [ld] */
+			void *out;	/* f32 [cols] */
+			bool last;	/* of the rows only the last */
+		} pool;
 		struct {	/* one tile, at load: factors of the model */
 			u32 *score_bits;	/* 1 / sqrt(score_dim) */
 			u32 *embd_bits;		/* sqrt(embd_dim) */
@@ -331,7 +340,8 @@ struct lx_ops {
 	u32 mac_tile_f;		/* the same for float weights */
 	u32 byte_tile;		/* bytes of weights of a tile */
 	lx_tile_fn embed, norm, matmul, rope, angles, attn, merge, route,
-		   gather, combine, freqs, scales, residual, cap, copy;
+		   gather, combine, freqs, scales, residual, cap, copy, pool,
+		   unit;
 	lx_tile_fn lse, penalties, mask, best, candidates, hist, pick, sums,
 		   draw, logprobs;
 	lx_tile_fn convert;	/* scratch: LX_QUANT_SCRATCH */

@@ -123,6 +123,9 @@ void lx_prefix_match(struct lx_session *s)
 	u32 from = s->n_past;
 
 	lx_kv_clamp(s);
+	/* What is found is not computed: nothing may be wanted of it. */
+	if (s->pool_sum || lx_score_chooses(s))
+		return;
 	if (!s->shares || from % LX_PAGE || s->n_known < from / LX_PAGE)
 		return;
 	while (s->n_past + LX_PAGE < s->n_tokens) {

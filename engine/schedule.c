@@ -216,25 +216,39 @@ static u32 guesses(const struct lx_engine *e, u32 room)
 		      LX_MAX_ROWS / 2 / lx_max(e->sched.n_decoding, 1u));
 }
 
+/* Of @n tokens of @s those that the step has room for: rows, or a sum. */
+static u32 fitting(const struct lx_engine *e, const struct lx_session *s, u32 n)
+{
+	if (s->pool_sum)
+		return e->n_embed < LX_MAX_EMBED ? n : 0;
+	if (s->score)
+		n = lx_score_tokens(s, n);
+	/* The last token wants a row of logits. */
+	if (n == s->n_tokens - s->n_past && e->n_rows == LX_MAX_ROWS)
+		n--;
+	return n;
+}
+
 static void decode(struct lx_engine *e, struct lx_session *s, u32 room)
 {
 	u32 before = e->n_tokens;
-	int err = lx_batch_decode(e, s, guesses(e, room));
+	int err;
 
+	if (!fitting(e, s, 1)) {
+		s->place.skip = true;
+		return;
+	}
+	err = lx_batch_decode(e, s, guesses(e, room));
 	taken(e, s, e->n_tokens - before, err);
 }
 
 /* At most @budget tokens of @s; how many it got. */
 static u32 advance(struct lx_engine *e, struct lx_session *s, u32 budget)
 {
-	u32 left, n;
+	u32 n;
 
 	lx_prefix_match(s);
-	left = s->n_tokens - s->n_past;
-	n = lx_min(left, budget);
-	/* The last token wants a row of logits. */
-	if (n == left && e->n_rows == LX_MAX_ROWS)
-		n--;
+	n = fitting(e, s, lx_min(s->n_tokens - s->n_past, budget));
 	if (!n)
 		s->place.skip = true;
 	return n && take(e, s, n) ? n : 0;

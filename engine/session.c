@@ -111,6 +111,8 @@ static void forget(struct lx_session *s)
 	drop_prompt(s);
 	drop_out(s);
 	lx_logprobs_drop(s);
+	lx_score_drop(s);
+	lx_embed_drop(s);
 	lx_kv_drop(s);
 	lx_engine_release(e, s->tokens, s->cap_tokens, sizeof(*s->tokens));
 	s->tokens = NULL;
@@ -267,8 +269,8 @@ int lx_session_write(struct lx_session *s, enum lx_role role,
 }
 
 /* Tokenize what was rendered behind the tokens that are there. */
-static int tokenize(struct lx_session *s, const struct lx_rendered *r,
-		    struct lx_error *err)
+int lx_session_tokenize(struct lx_session *s, const struct lx_rendered *r,
+			struct lx_error *err)
 {
 	const struct lx_vocab *v = s->e->model->vocab;
 	u32 flags = s->n_tokens ? LX_TOK_CONTINUE :
@@ -321,7 +323,7 @@ static bool fit(struct lx_session *s, u32 before, struct lx_error *err)
 	return false;
 }
 
-static void begin_turn(struct lx_session *s)
+void lx_session_begin(struct lx_session *s)
 {
 	s->n_gen = 0;
 	s->n_text = 0;
@@ -344,7 +346,7 @@ int lx_session_start(struct lx_session *s, struct lx_error *err)
 		return -LX_EINVAL;
 	ret = lx_render(s, &r, err);
 	if (!ret)
-		ret = tokenize(s, &r, err);
+		ret = lx_session_tokenize(s, &r, err);
 	lx_render_free(s, &r);
 	if (!ret)
 		ret = get_out(s, err);
@@ -363,7 +365,7 @@ int lx_session_start(struct lx_session *s, struct lx_error *err)
 	s->n_cached = 0;
 	s->detok = (struct lx_detok){ .strip = false };
 	s->eval = false;
-	begin_turn(s);
+	lx_session_begin(s);
 	return 0;
 }
 
@@ -390,7 +392,7 @@ int lx_session_eval(struct lx_session *s, const s32 *tokens, u32 n,
 	s->n_prompt = n;
 	s->eval = true;
 	s->eval_out = out;
-	begin_turn(s);
+	lx_session_begin(s);
 	return 0;
 }
 

@@ -4,6 +4,8 @@
 
 #include "engine.h"
 
+struct lx_rendered;
+
 /* A message being written: text[off .. off + len). */
 struct lx_message {
 	u32 role, flags;
@@ -33,6 +35,11 @@ struct lx_session {
 	bool eval;		/* tokens in, logits out: nothing is sampled */
 	void *eval_out;		/* f32 [n_vocab] or NULL */
 	bool prefill;		/* no answer is opened */
+	struct lx_score *score;	/* such a turn scores: score.c */
+	u64 *pool_sum;		/* or embeds: f64 [2][ld_embd] */
+	u32 pool_half;		/* the one that holds the tokens so far */
+	void *pool_out;		/* f32 [n_embd] */
+	u32 pooling;
 
 	/* prompt being written */
 	char *text;
@@ -86,6 +93,29 @@ u32 lx_session_room(const struct lx_session *s);	/* of how many */
 void lx_session_push(struct lx_session *s, const struct lx_sample_slot *sl);
 void lx_session_finish(struct lx_session *s, u32 finish, int error);
 int lx_session_grow_tokens(struct lx_session *s, u32 n);
+
+/* The last step of starting a turn, of any kind. */
+void lx_session_begin(struct lx_session *s);
+/* What was rendered, behind the tokens that are there. */
+int lx_session_tokenize(struct lx_session *s, const struct lx_rendered *r,
+			struct lx_error *err);
+
+/* score.c */
+
+/* The prompt is behind it: every token's logits are wanted. */
+bool lx_score_chooses(const struct lx_session *s);
+/* How many of @n tokens may go into this step. */
+u32 lx_score_tokens(const struct lx_session *s, u32 n);
+void lx_score_want(struct lx_engine *e, const struct lx_entry *en);
+/* All tokens there are were computed. */
+void lx_score_next(struct lx_session *s);
+void lx_score_drop(struct lx_session *s);
+
+/* embed.c */
+
+/* Operations for those of the step that embed. */
+void lx_embed_add(struct lx_engine *e);
+void lx_embed_drop(struct lx_session *s);
 
 /* shift.c */
 

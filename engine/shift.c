@@ -11,7 +11,9 @@ void lx_session_rewind(struct lx_session *s, u32 n)
 {
 	s->n_tokens = n;
 	s->n_past = lx_min(s->n_past, n);
-	s->n_lp = lx_min(s->n_lp, n > s->gen_start ? n - s->gen_start : 0);
+	if (!s->eval)
+		s->n_lp = lx_min(s->n_lp,
+				 n > s->gen_start ? n - s->gen_start : 0);
 }
 
 /* Where index @i is after [keep, keep + drop) went. */

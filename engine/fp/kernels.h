@@ -16,6 +16,7 @@
 #include "nucleus.h"
 #include "sampler.h"
 #include "logprob.h"
+#include "pool.h"
 #include "quantize_k.h"
 
 static void tile_copy(const struct lx_op *op, u32 tile, void *scratch)
@@ -32,6 +33,7 @@ static void tile_copy(const struct lx_op *op, u32 tile, void *scratch)
 	.merge = tile_merge, .route = tile_route, .gather = tile_gather, \
 	.combine = tile_combine, .freqs = tile_freqs, .scales = tile_scales, \
 	.residual = tile_residual, .cap = tile_cap, .copy = tile_copy, \
+	.pool = tile_pool, .unit = tile_unit, \
 	.lse = tile_lse, .penalties = tile_penalties, .mask = tile_mask, \
 	.best = tile_best, .candidates = tile_candidates, \
 	.hist = tile_hist, .pick = tile_pick, .sums = tile_sums, \

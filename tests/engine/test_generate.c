@@ -3,6 +3,7 @@
  * Turns of a session on a small model: what ends them, what is delivered, and
  * what stays in the conversation.
  */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -347,6 +348,154 @@ static void test_shift(void)
 	lx_session_close(s);
 }
 
+/* ---- scores and embeddings ---- */
+
+static void run(void)
+{
+	while (lx_engine_form(local.engine) > 0) {
+		lx_engine_run(local.engine);
+		lx_engine_commit(local.engine);
+	}
+}
+
+/* Log-probability of ids[at..n) behind those before, from all logits. */
+static double expected(const s32 *ids, u32 at, u32 n)
+{
+	u32 nv = lx_model_info(local.model)->n_vocab;
+	float *logits = malloc((size_t)n * nv * sizeof(*logits));
+	struct lx_session *s = session(0);
+	double sum = 0.0;
+
+	CHECK(!lx_engine_logits(local.engine, s, ids, n, 7, true, logits));
+	for (u32 i = at; i < n; i++) {
+		const float *row = logits + (size_t)(i - 1) * nv;
+		double lse = 0.0;
+
+		for (u32 k = 0; k < nv; k++)
+			lse += exp(row[k]);
+		sum += row[ids[i]] - log(lse);
+	}
+	free(logits);
+	lx_session_close(s);
+	return sum;
+}
+
+static void test_score(void)
+{
+	static const char prompt[] = "Once upon a time", turn[] = ". There was";
+	static const char *const choices[] = {
+		" there", "x", " and the kernel was loaded from memory at boot "
+		"time by an old lady who lived in the woods", "x"
+	};
+	const struct lx_vocab *v = local_vocab(&local);
+	struct lx_session *s = session(6), *t = session(6);
+	struct lx_choice got[4];
+	char text[512] = "";
+	u32 ends[4];
+	s32 ids[256];
+	char *want;
+
+	for (u32 i = 0; i < 4; i++)
+		ends[i] = (u32)strlen(strcat(text, choices[i]));
+	CHECK(lx_session_score(s, text, ends, 4, NULL) == -LX_EINVAL);
+	ask(s, prompt);
+	CHECK(!lx_session_write(s, LX_ROLE_USER, turn, strlen(turn), 0));
+	CHECK(!lx_session_score(s, text, ends, 4, NULL));
+	CHECK(lx_session_score(s, text, ends, 4, NULL) == -LX_EBUSY);
+	run();
+	CHECK(!lx_session_score_end(s, got));
+	CHECK(stats(s).state == LX_SESSION_PENDING && stats(s).n_gen == 6);
+	/* What it is behind, token by token. */
+	ask(t, prompt);
+	CHECK(!lx_session_write(t, LX_ROLE_USER, turn, strlen(turn), 0));
+	CHECK(!lx_session_start(t, NULL));
+	memcpy(ids, t->tokens, t->n_tokens * sizeof(*ids));
+	for (u32 i = 0; i < 4; i++) {
+		s64 n = lx_tokenize(v, choices[i], strlen(choices[i]),
+				    LX_TOK_CONTINUE, ids + t->n_tokens, 128);
+
+		CHECK(got[i].n_tokens == n);
+		CHECK(fabs(got[i].lp_u / 1e6 -
+			   expected(ids, t->n_tokens, t->n_tokens + (u32)n)) <
+		      2e-6 * (double)n);
+	}
+	CHECK(got[1].lp_u == got[3].lp_u);
+	CHECK(got[2].n_tokens > LX_MAX_ROWS);
+	/* The conversation goes on as if nothing had happened. */
+	want = strdup(finish(t));
+	CHECK(!lx_session_start(s, NULL));
+	CHECK(!strcmp(finish(s), want));
+	free(want);
+	/* Behind an answer, without a prompt; then cancelled. */
+	CHECK(!lx_session_score(s, text, ends, 2, NULL));
+	run();
+	CHECK(!lx_session_score_end(s, got));
+	memcpy(ids, s->tokens, s->n_tokens * sizeof(*ids));
+	ids[s->n_tokens] = lx_token_find(v, "x", 1);
+	if (got[1].n_tokens == 1)
+		CHECK(fabs(got[1].lp_u / 1e6 - expected(ids, s->n_tokens,
+					s->n_tokens + 1)) < 2e-6);
+	CHECK(!lx_session_score(s, text, ends, 4, NULL));
+	CHECK(lx_engine_form(local.engine) > 0);
+	lx_session_cancel(s);
+	lx_engine_run(local.engine);
+	lx_engine_commit(local.engine);
+	CHECK(lx_session_score_end(s, got) == -LX_ECANCELED);
+	CHECK(stats(s).state == LX_SESSION_IDLE);
+	CHECK(!lx_session_score(s, text, ends, 4, NULL));
+	lx_session_close(s);	/* nothing leaks: the sanitizers look */
+	lx_session_close(t);
+}
+
+static void test_embed(void)
+{
+	static const char text[] = "The kernel keeps a list of its modules.";
+	u32 n = lx_model_info(local.model)->n_embd;
+	float *a = calloc(n, 4), *b = calloc(n, 4), *c = calloc(n, 4);
+	struct lx_session *s = session(4), *other = session(40);
+	double len = 0.0, dot = 0.0;
+	const char *want;
+
+	CHECK(!lx_session_embed(s, text, strlen(text), LX_POOL_MEAN, a, NULL));
+	run();
+	CHECK(!lx_session_embed_end(s));
+	for (u32 i = 0; i < n; i++)
+		len += a[i] * a[i];
+	CHECK(fabs(len - 1.0) < 1e-5);
+	CHECK(!lx_session_embed(s, text, strlen(text), LX_POOL_LAST, b, NULL));
+	run();
+	CHECK(!lx_session_embed_end(s));
+	for (u32 i = 0; i < n; i++)
+		dot += a[i] * b[i];
+	CHECK(dot < 0.999 && dot > -1.0);
+	/* In small pieces beside somebody else's answer, once interrupted. */
+	start(other, "Once upon a time");
+	CHECK(lx_engine_form(local.engine) > 0);
+	lx_engine_run(local.engine);
+	lx_engine_commit(local.engine);
+	CHECK(!lx_session_embed(s, text, strlen(text), LX_POOL_MEAN, c, NULL));
+	CHECK(lx_engine_form(local.engine) > 0);
+	lx_engine_run(local.engine);
+	lx_engine_interrupt(local.engine);
+	lx_engine_commit(local.engine);
+	run();
+	CHECK(!lx_session_embed_end(s));
+	CHECK(!memcmp(a, c, n * 4));
+	/* The session is as good as new. */
+	want = strdup(ask(s, "Once"));
+	CHECK(lx_session_embed(s, text, 3, LX_POOL_MEAN, a, NULL) == -LX_EBUSY);
+	lx_session_reset(s);
+	CHECK(!strcmp(ask(s, "Once"), want));
+	lx_session_reset(s);
+	CHECK(lx_session_embed(s, text, 3, 2, a, NULL) == -LX_EINVAL);
+	free((void *)want);
+	free(a);
+	free(b);
+	free(c);
+	lx_session_close(s);
+	lx_session_close(other);
+}
+
 int main(void)
 {
 	const struct user_host_options opt = { .n_threads = 2 };
@@ -367,6 +516,8 @@ int main(void)
 	test_stops_refused();
 	test_stops();
 	test_shift();
+	test_score();
+	test_embed();
 	local_close(&local);
 	return test_end();
 }

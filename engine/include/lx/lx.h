@@ -289,6 +289,38 @@ u32 lx_session_logprobs(const struct lx_session *s, u32 first,
  */
 u32 lx_session_tokens(const struct lx_session *s, s32 *ids, u32 max);
 
+#define LX_MAX_CHOICES 256
+#define LX_MAX_CHOICE_BYTES 65536	/* of all of them */
+
+struct lx_choice {
+	s64 lp_u;	/* sum of its tokens' log-probabilities */
+	u32 n_tokens;
+};
+
+/*
+ * Start a turn that scores @n continuations of the conversation and the
+ * prompt that is pending, which stay as they are. Texts follow one another in
+ * @text; @ends[i] is where the i-th ends. When it is DONE,
+ * lx_session_score_end() must be called: it gives the scores (or the error
+ * the turn ended with) and puts the session back. -LX_EINVAL nothing there to
+ * continue, or a text empty, -LX_EBUSY, -LX_EMSGSIZE, -LX_ENOMEM.
+ */
+int lx_session_score(struct lx_session *s, const char *text, const u32 *ends,
+		     u32 n, struct lx_error *err);
+int lx_session_score_end(struct lx_session *s, struct lx_choice *out);
+
+enum lx_pooling { LX_POOL_MEAN, LX_POOL_LAST };
+
+/*
+ * Start a turn that embeds a text: f32 [n_embd] of length 1 in @out, which
+ * must stay until lx_session_embed_end(), to be called when it is DONE. The
+ * conversation must be empty (-LX_EBUSY), and is afterwards. -LX_EINVAL no
+ * tokens or unknown pooling, -LX_EMSGSIZE, -LX_ENOMEM.
+ */
+int lx_session_embed(struct lx_session *s, const char *text, size_t n,
+		     u32 pooling, void *out, struct lx_error *err);
+int lx_session_embed_end(struct lx_session *s);
+
 /* ---- many sessions: turns, KV pages and what is shared ---- */
 
 /*
