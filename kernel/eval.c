@@ -1,42 +1,45 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Evaluation: a turn whose tokens are given and that yields logits, for
- * scoring, benchmarks and tests. It runs in the batches of everybody else.
+ * Turns whose tokens are given and that yield numbers: logits, scores of
+ * continuations, embeddings. They run in the batches of everybody else.
  */
 #include <linux/sched/signal.h>
 
 #include "model.h"
 #include "session.h"
 
-/* Under model->lock: 1 over, 0 not yet, or the error it ended with. */
-static int outcome(struct llamux_session *s)
-{
-	struct lx_session_stats st;
+/* ---- turns that are waited for ---- */
 
-	lx_session_stats(s->lx, &st);
-	if (st.state == LX_SESSION_RUNNING || lx_session_in_batch(s->lx))
-		return 0;
-	lx_session_end_turn(s->lx);
-	if (st.finish == LX_FINISH_ERROR)
-		return st.error ?: -EIO;
-	return st.finish == LX_FINISH_CANCELLED ? -ECANCELED : 1;
+/* Under model->lock, the turn is over: what came of it, 0 or an error. */
+typedef int (*end_fn)(struct llamux_session *s, void *out);
+
+static bool over(struct llamux_session *s)
+{
+	return llamux_session_state(s) != LX_SESSION_RUNNING &&
+	       !lx_session_in_batch(s->lx);
 }
 
-int llamux_session_outcome(struct llamux_session *s)
+/*
+ * After a signal only the step that is running is awaited. -EINTR then, and
+ * not to be restarted: the tokens would be appended once more.
+ */
+static int await(struct llamux_session *s, end_fn end, void *out)
 {
 	struct llamux_model *m = s->model;
-	bool interrupted = false;
+	bool interrupted = false, done;
 	u32 events;
-	int ret;
+	int ret = 0;
 
+	llamux_model_kick(m);
 	for (;;) {
 		mutex_lock(&m->lock);
 		events = READ_ONCE(s->events);
-		ret = outcome(s);
+		done = over(s);
+		if (done)
+			ret = end(s, out);
 		mutex_unlock(&m->lock);
-		if (ret)
+		if (done)
 			break;
-		/* After a signal only the step that is running is awaited. */
 		if (interrupted) {
 			wait_event(s->wait, READ_ONCE(s->events) != events);
 		} else if (wait_event_interruptible(s->wait,
@@ -45,29 +48,95 @@ int llamux_session_outcome(struct llamux_session *s)
 			llamux_session_cancel(s);
 		}
 	}
-	/* Not to be restarted: the tokens would be appended once more. */
-	if (interrupted && ret == -ECANCELED)
-		return -EINTR;
-	return ret < 0 ? ret : 0;
+	return interrupted && ret == -ECANCELED ? -EINTR : ret;
+}
+
+/* Under model->lock: no text is left to read, and there may be a turn. */
+static int begin(struct llamux_session *s)
+{
+	return s->out_at < s->out_end ? -EBUSY : llamux_session_admit(s);
+}
+
+/* Under model->lock: @err is what came of starting a turn. */
+static int claim(struct llamux_session *s, int err)
+{
+	if (!err) {
+		s->turn = true;
+		smp_store_release(&s->written, true);
+	}
+	return err;
+}
+
+/* ---- logits ---- */
+
+static int end_eval(struct llamux_session *s, void *out)
+{
+	struct lx_session_stats st;
+
+	lx_session_stats(s->lx, &st);
+	lx_session_end_turn(s->lx);
+	if (st.finish == LX_FINISH_ERROR)
+		return st.error ?: -EIO;
+	return st.finish == LX_FINISH_CANCELLED ? -ECANCELED : 0;
+}
+
+int llamux_session_outcome(struct llamux_session *s)
+{
+	return await(s, end_eval, NULL);
 }
 
 int llamux_session_eval(struct llamux_session *s, const s32 *ids, u32 n,
 			void *out)
 {
-	struct llamux_model *m = s->model;
-	int ret;
+	int err;
 
-	mutex_lock(&m->lock);
-	ret = s->out_at < s->out_end ? -EBUSY : llamux_session_admit(s);
-	if (!ret)
-		ret = lx_session_eval(s->lx, ids, n, out);
-	if (!ret) {
-		s->turn = true;
-		smp_store_release(&s->written, true);
-	}
-	mutex_unlock(&m->lock);
-	if (ret)
-		return ret;
-	llamux_model_kick(m);
-	return llamux_session_outcome(s);
+	mutex_lock(&s->model->lock);
+	err = begin(s);
+	if (!err)
+		err = claim(s, lx_session_eval(s->lx, ids, n, out));
+	mutex_unlock(&s->model->lock);
+	return err ?: llamux_session_outcome(s);
+}
+
+/* ---- scores ---- */
+
+static int end_score(struct llamux_session *s, void *out)
+{
+	return lx_session_score_end(s->lx, out);
+}
+
+int llamux_session_score(struct llamux_session *s, const char *text,
+			 const u32 *ends, u32 n, struct lx_choice *out)
+{
+	int err;
+
+	mutex_lock(&s->model->lock);
+	err = begin(s);
+	if (!err)
+		err = llamux_session_settle(s);
+	if (!err)
+		err = claim(s, lx_session_score(s->lx, text, ends, n, NULL));
+	mutex_unlock(&s->model->lock);
+	return err ?: await(s, end_score, out);
+}
+
+/* ---- embeddings ---- */
+
+static int end_embed(struct llamux_session *s, void *out)
+{
+	return lx_session_embed_end(s->lx);
+}
+
+int llamux_session_embed(struct llamux_session *s, const char *text, size_t n,
+			 u32 pooling, void *out)
+{
+	int err;
+
+	mutex_lock(&s->model->lock);
+	err = s->newline ? -EBUSY : begin(s);
+	if (!err)
+		err = claim(s, lx_session_embed(s->lx, text, n, pooling, out,
+						NULL));
+	mutex_unlock(&s->model->lock);
+	return err ?: await(s, end_embed, NULL);
 }

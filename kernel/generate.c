@@ -97,3 +97,91 @@ int llamux_do_logprobs(struct llamux_session *s, void *arg)
 	io->stride = stride;
 	return err;
 }
+
+/* Scores into @choices; text and its ends are in. */
+static int score(struct llamux_session *s, const struct llamux_score *in,
+		 const char *text, const u32 *ends)
+{
+	struct llamux_choice __user *to = u64_to_user_ptr(in->choices);
+	struct llamux_choice *choices;
+	struct lx_choice *got;
+	int err = -ENOMEM;
+	u32 i;
+
+	got = kvcalloc(in->n, sizeof(*got), GFP_KERNEL_ACCOUNT);
+	choices = kvcalloc(in->n, sizeof(*choices), GFP_KERNEL_ACCOUNT);
+	if (got && choices)
+		err = llamux_session_score(s, text, ends, in->n, got);
+	for (i = 0; !err && i < in->n; i++) {
+		choices[i].lp_u = got[i].lp_u;
+		choices[i].n_tokens = got[i].n_tokens;
+	}
+	if (!err && copy_to_user(to, choices, in->n * sizeof(*choices)))
+		err = -EFAULT;
+	kvfree(choices);
+	kvfree(got);
+	return err;
+}
+
+int llamux_do_score(struct llamux_session *s, void *arg)
+{
+	const struct llamux_score *in = arg;
+	char *text;
+	u32 *ends;
+	int err;
+
+	BUILD_BUG_ON(LLAMUX_MAX_CHOICES != LX_MAX_CHOICES ||
+		     LLAMUX_MAX_CHOICE_BYTES != LX_MAX_CHOICE_BYTES);
+	if (!in->n || in->n > LX_MAX_CHOICES || in->len > LX_MAX_CHOICE_BYTES)
+		return -EINVAL;
+	err = llamux_session_bind(s);
+	if (err)
+		return err;
+	text = llamux_copy_in(in->text, in->len);
+	if (IS_ERR(text))
+		return PTR_ERR(text);
+	ends = llamux_copy_in(in->ends, in->n * sizeof(*ends));
+	err = PTR_ERR_OR_ZERO(ends);
+	if (!err && ends[in->n - 1] != in->len)
+		err = -EINVAL;
+	if (!err)
+		err = score(s, in, text, ends);
+	if (!IS_ERR(ends))
+		llamux_copied_free(ends);
+	llamux_copied_free(text);
+	return err;
+}
+
+int llamux_do_embed(struct llamux_session *s, void *arg)
+{
+	struct llamux_embed *io = arg;
+	void *out = NULL;
+	char *text;
+	u32 room = io->n;
+	int err;
+
+	BUILD_BUG_ON(LLAMUX_POOL_MEAN != LX_POOL_MEAN ||
+		     LLAMUX_POOL_LAST != LX_POOL_LAST);
+	if (io->reserved || io->pooling > LLAMUX_POOL_LAST)
+		return -EINVAL;
+	if (io->len > LLAMUX_MAX_EMBED_BYTES)
+		return -EMSGSIZE;
+	err = llamux_session_bind(s);
+	if (err)
+		return err;
+	io->n = lx_model_info(s->model->lx)->n_embd;
+	if (room < io->n)
+		return -ENOSPC;
+	text = llamux_copy_in(io->text, io->len);
+	if (IS_ERR(text))
+		return PTR_ERR(text);
+	out = kvzalloc(io->n * sizeof(u32), GFP_KERNEL_ACCOUNT);
+	err = out ? llamux_session_embed(s, text, io->len, io->pooling, out) :
+		    -ENOMEM;
+	if (!err && copy_to_user(u64_to_user_ptr(io->embedding), out,
+				 io->n * sizeof(u32)))
+		err = -EFAULT;
+	kvfree(out);
+	llamux_copied_free(text);
+	return err;
+}

@@ -49,6 +49,14 @@ static int put_newline(struct llamux_session *s)
 	return err;
 }
 
+int llamux_session_settle(struct llamux_session *s)
+{
+	struct lx_session_params p;
+
+	lx_session_get(s->lx, &p);
+	return p.flags & LX_SESSION_RAW ? put_newline(s) : 0;
+}
+
 int llamux_session_add(struct llamux_session *s, enum lx_role role,
 		       const char *text, size_t n, u32 flags)
 {

@@ -449,6 +449,8 @@ union argument {
 	struct llamux_logprobs logprobs;
 	struct llamux_fork fork;
 	struct llamux_salt salt;
+	struct llamux_score score;
+	struct llamux_embed embed;
 };
 
 /* @cmd carries direction and our size; @first the size first published. */
@@ -480,6 +482,8 @@ static const struct command {
 	COMMAND(LLAMUX_IOC_FORK, do_fork, 8),
 	COMMAND(LLAMUX_IOC_PREFILL, do_prefill, 0),
 	COMMAND(LLAMUX_IOC_SALT, do_salt, 16),
+	COMMAND(LLAMUX_IOC_SCORE, llamux_do_score, 32),
+	COMMAND(LLAMUX_IOC_EMBED, llamux_do_embed, 32),
 };
 
 static const struct command *command_find(unsigned int cmd)

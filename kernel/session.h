@@ -103,6 +103,16 @@ int llamux_session_eval(struct llamux_session *s, const s32 *ids, u32 n,
 			void *out);
 
 /*
+ * The same for continuations of the conversation and the pending prompt, which
+ * stay as they are; @ends[i]: where the i-th ends in @text.
+ */
+int llamux_session_score(struct llamux_session *s, const char *text,
+			 const u32 *ends, u32 n, struct lx_choice *out);
+/* f32 [n_embd] to @out; the conversation is empty, before and after. */
+int llamux_session_embed(struct llamux_session *s, const char *text, size_t n,
+			 u32 pooling, void *out);
+
+/*
  * Read into kernel memory, without waiting: -EAGAIN when there is no text yet;
  * there may be when s->events is no longer *@events.
  */
@@ -125,6 +135,8 @@ int llamux_session_join(struct llamux_session *s);
 int llamux_session_admit(struct llamux_session *s);
 /* No more text for this turn: what was kept back is added or dropped. */
 int llamux_session_complete(struct llamux_session *s);
+/* The prompt is looked at before its turn: a kept newline joins it, if raw. */
+int llamux_session_settle(struct llamux_session *s);
 
 /* enum lx_session_state */
 u32 llamux_session_state(const struct llamux_session *s);

@@ -13,7 +13,8 @@
 #include "engine.h"
 
 static const struct command *const commands[] = {
-	&command_ask, &command_chat, &command_load, &command_unload,
+	&command_ask, &command_chat, &command_score, &command_embed,
+	&command_load, &command_unload,
 	&command_default, &command_models, &command_ps, &command_status,
 	&command_doctor, &command_top, &command_pull,
 	&command_plan, &command_tokenize, &command_detokenize,

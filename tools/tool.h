@@ -47,8 +47,8 @@ extern const struct command command_ask, command_chat, command_tokenize,
 	command_detokenize, command_logits, command_plan, command_bench,
 	command_load, command_unload, command_default, command_models,
 	command_doctor, command_top, command_pull,
-	command_ps, command_status, command_quantize,
-	command_serve;
+	command_ps, command_status, command_quantize, command_score,
+	command_embed, command_serve;
 
 /* ---- main.c ---- */
 

@@ -32,6 +32,11 @@ struct llamux_backend {
 	/* Records from @first on; how many there are. */
 	ssize_t (*logprobs)(struct llamux *l, size_t first, uint32_t stride,
 			    struct llamux_logprob *records, size_t max);
+	/* @ends[i]: where the i-th text ends in @text. */
+	int (*score)(struct llamux *l, const char *text, const uint32_t *ends,
+		     size_t n, struct llamux_choice *choices);
+	ssize_t (*embed)(struct llamux *l, const char *text, size_t n,
+			 uint32_t pooling, float *out, size_t max);
 };
 
 struct llamux {

@@ -207,3 +207,41 @@ ssize_t llamux_logprobs(struct llamux *l, uint32_t n_logprobs,
 {
 	return l->ops->logprobs(l, 0, n_logprobs + 1, records, max);
 }
+
+int llamux_score(struct llamux *l, const char *const *texts, size_t n,
+		 struct llamux_choice *choices)
+{
+	uint32_t ends[LLAMUX_MAX_CHOICES], len = 0;
+	char *text;
+	int ret;
+
+	__atomic_store_n(&l->cancelled, 0, __ATOMIC_SEQ_CST);
+	if (!n || n > LLAMUX_MAX_CHOICES)
+		return llamux_fail(l, -EINVAL, "no, or more than %d texts",
+				   LLAMUX_MAX_CHOICES);
+	text = malloc(LLAMUX_MAX_CHOICE_BYTES);
+	if (!text)
+		return llamux_fail(l, -ENOMEM, "%s", strerror(ENOMEM));
+	for (size_t i = 0; i < n; i++) {
+		size_t k = strlen(texts[i]);
+
+		if (!k || k > LLAMUX_MAX_CHOICE_BYTES - len) {
+			free(text);
+			return llamux_fail(l, -EINVAL, "text %zu is %s", i + 1,
+					   k ? "too long" : "empty");
+		}
+		memcpy(text + len, texts[i], k);
+		len += (uint32_t)k;
+		ends[i] = len;
+	}
+	ret = l->ops->score(l, text, ends, n, choices);
+	free(text);
+	return ret;
+}
+
+ssize_t llamux_embed(struct llamux *l, const char *text, size_t n,
+		     uint32_t pooling, float *out, size_t max)
+{
+	__atomic_store_n(&l->cancelled, 0, __ATOMIC_SEQ_CST);
+	return l->ops->embed(l, text, n, pooling, out, max);
+}

@@ -316,6 +316,43 @@ static ssize_t dev_logprobs(struct llamux *l, size_t first, uint32_t stride,
 	return ret ? ret : (ssize_t)a.n;
 }
 
+static int dev_score(struct llamux *l, const char *text, const uint32_t *ends,
+		     size_t n, struct llamux_choice *choices)
+{
+	struct llamux_score a = {
+		.text = (uintptr_t)text,
+		.ends = (uintptr_t)ends,
+		.choices = (uintptr_t)choices,
+		.len = ends[n - 1],
+		.n = (uint32_t)n,
+	};
+	int ret = dev_ioctl(l, LLAMUX_IOC_SCORE, &a);
+
+	if (ret == -EINVAL)
+		llamux_fail(l, ret, "there is no prompt, or a text gives no "
+			    "tokens");
+	return ret;
+}
+
+static ssize_t dev_embed(struct llamux *l, const char *text, size_t n,
+			 uint32_t pooling, float *out, size_t max)
+{
+	struct llamux_embed a = {
+		.text = (uintptr_t)text,
+		.embedding = (uintptr_t)out,
+		.len = (uint32_t)n,
+		.pooling = pooling,
+		.n = max > UINT32_MAX ? UINT32_MAX : (uint32_t)max,
+	};
+	int ret;
+
+	if (n > LLAMUX_MAX_EMBED_BYTES)
+		return llamux_fail(l, -EMSGSIZE, "%s",
+				   llamux_strerror(-EMSGSIZE));
+	ret = dev_ioctl(l, LLAMUX_IOC_EMBED, &a);
+	return ret && ret != -ENOSPC ? ret : (ssize_t)a.n;
+}
+
 const struct llamux_backend llamux_device = {
 	.open = dev_open,
 	.close = dev_close,
@@ -334,4 +371,6 @@ const struct llamux_backend llamux_device = {
 	.set_stops = dev_set_stops,
 	.set_bias = dev_set_bias,
 	.logprobs = dev_logprobs,
+	.score = dev_score,
+	.embed = dev_embed,
 };

@@ -12,37 +12,9 @@
 #include <string.h>
 
 #include "backend.h"
-#include "shared.h"
+#include "inproc.h"
 
-struct inproc {
-	struct shared *shared;
-	struct lx_session *session;
-	struct lx_session_stats last;	/* of the turn that ended */
-	struct llamux_options opt;
-	char name[LLAMUX_NAME_MAX];
-};
-
-static struct inproc *to_inproc(struct llamux *l)
-{
-	return l->priv;
-}
-
-static struct local *to_local(struct llamux *l)
-{
-	return &to_inproc(l)->shared->local;
-}
-
-static void lock(struct llamux *l)
-{
-	pthread_mutex_lock(&to_inproc(l)->shared->lock);
-}
-
-static void unlock(struct llamux *l)
-{
-	pthread_mutex_unlock(&to_inproc(l)->shared->lock);
-}
-
-static int fail_lx(struct llamux *l, int code, const struct lx_error *err)
+int inproc_fail(struct llamux *l, int code, const struct lx_error *err)
 {
 	return llamux_fail(l, code, "%s",
 			   err->msg[0] ? err->msg : llamux_strerror(code));
@@ -138,15 +110,15 @@ static void inproc_close(struct llamux *l)
 	struct inproc *in = to_inproc(l);
 
 	if (in->session) {
-		lock(l);
+		inproc_lock(l);
 		shared_close_session(in->shared, in->session);
-		unlock(l);
+		inproc_unlock(l);
 	}
 	shared_put(in->shared);
 	free(in);
 }
 
-static int no_session(struct llamux *l)
+int inproc_no_session(struct llamux *l)
 {
 	if (to_inproc(l)->session)
 		return 0;
@@ -158,14 +130,14 @@ static int inproc_info(struct llamux *l, struct llamux_info *info)
 	struct inproc *in = to_inproc(l);
 	const struct lx_model_info *m;
 	struct lx_engine_info e;
-	int ret = no_session(l);
+	int ret = inproc_no_session(l);
 
 	if (ret)
 		return ret;
 	m = lx_model_info(to_local(l)->model);
-	lock(l);
+	inproc_lock(l);
 	lx_engine_info(to_local(l)->engine, &e);
-	unlock(l);
+	inproc_unlock(l);
 	memset(info, 0, sizeof(*info));
 	if (m->chat > LX_CHAT_UNKNOWN)
 		info->features |= LLAMUX_FEATURE_CHAT;
@@ -184,13 +156,13 @@ static int inproc_info(struct llamux *l, struct llamux_info *info)
 static int inproc_get_params(struct llamux *l, struct llamux_params *p)
 {
 	struct lx_session_params s;
-	int ret = no_session(l);
+	int ret = inproc_no_session(l);
 
 	if (ret)
 		return ret;
-	lock(l);
+	inproc_lock(l);
 	lx_session_get(to_inproc(l)->session, &s);
-	unlock(l);
+	inproc_unlock(l);
 	*p = (struct llamux_params){
 		.temperature_u = s.temperature_u,
 		.top_k = s.top_k,
@@ -229,17 +201,17 @@ static int inproc_set_params(struct llamux *l, const struct llamux_params *p)
 		.n_keep = p->n_keep,
 	};
 	struct lx_error err = { 0 };
-	int ret = no_session(l);
+	int ret = inproc_no_session(l);
 
 	if (ret)
 		return ret;
 	ret = lx_session_check(&s, &err);
 	if (ret)
-		return fail_lx(l, ret, &err);
-	lock(l);
+		return inproc_fail(l, ret, &err);
+	inproc_lock(l);
 	ret = lx_session_set(to_inproc(l)->session, &s);
-	unlock(l);
-	return ret ? fail_lx(l, ret, &err) : 0;
+	inproc_unlock(l);
+	return ret ? inproc_fail(l, ret, &err) : 0;
 }
 
 static int inproc_stats(struct llamux *l, struct llamux_stats *out)
@@ -247,14 +219,14 @@ static int inproc_stats(struct llamux *l, struct llamux_stats *out)
 	struct inproc *in = to_inproc(l);
 	struct lx_session_stats s;
 	struct lx_engine_info e;
-	int ret = no_session(l);
+	int ret = inproc_no_session(l);
 
 	if (ret)
 		return ret;
-	lock(l);
+	inproc_lock(l);
 	lx_engine_info(to_local(l)->engine, &e);
 	lx_session_stats(in->session, &s);
-	unlock(l);
+	inproc_unlock(l);
 	if (s.state == LX_SESSION_IDLE)	/* what the turn was */
 		s = in->last;
 	*out = (struct llamux_stats){
@@ -278,14 +250,14 @@ static int inproc_stats(struct llamux *l, struct llamux_stats *out)
 static int inproc_write(struct llamux *l, const char *text, size_t n,
 			uint32_t role, uint32_t flags)
 {
-	int ret = no_session(l);
+	int ret = inproc_no_session(l);
 
 	if (ret)
 		return ret;
-	lock(l);
+	inproc_lock(l);
 	ret = lx_session_write(to_inproc(l)->session, (enum lx_role)role, text,
 			       n, flags);
-	unlock(l);
+	inproc_unlock(l);
 	return ret ? llamux_fail(l, ret, "%s", llamux_strerror(ret)) : 0;
 }
 
@@ -301,7 +273,7 @@ static void see_cancel(void *ctx)
  * One step of the engine, which is locked. A cancel before the job is made
  * ready is seen here, one after that ends the job.
  */
-static int step(struct llamux *l)
+int inproc_step(struct llamux *l)
 {
 	see_cancel(l);
 	return shared_step(to_inproc(l)->shared, see_cancel, l);
@@ -336,27 +308,27 @@ static ssize_t read_turn(struct llamux *l, char *buf, size_t n)
 		if (st.state == LX_SESSION_PENDING) {
 			ret = lx_session_start(s, &err);
 			if (ret)
-				return fail_lx(l, ret, &err);
+				return inproc_fail(l, ret, &err);
 		}
 		got = lx_session_read(s, buf, n);
 		if (got)
 			return (ssize_t)got;
 		if (st.state == LX_SESSION_DONE)
 			return end_turn(l);
-		ret = step(l);
+		ret = inproc_step(l);
 	}
 	return llamux_fail(l, ret, "%s", llamux_strerror(ret));
 }
 
 static ssize_t inproc_read(struct llamux *l, char *buf, size_t n)
 {
-	ssize_t ret = no_session(l);
+	ssize_t ret = inproc_no_session(l);
 
 	if (ret)
 		return ret;
-	lock(l);
+	inproc_lock(l);
 	ret = read_turn(l, buf, n);
-	unlock(l);
+	inproc_unlock(l);
 	return ret;
 }
 
@@ -368,13 +340,13 @@ static void inproc_cancel(struct llamux *l)
 
 static int inproc_reset(struct llamux *l)
 {
-	int ret = no_session(l);
+	int ret = inproc_no_session(l);
 
 	if (ret)
 		return ret;
-	lock(l);
+	inproc_lock(l);
 	ret = lx_session_reset(to_inproc(l)->session);
-	unlock(l);
+	inproc_unlock(l);
 	return ret ? llamux_fail(l, ret, "%s", llamux_strerror(ret)) : 0;
 }
 
@@ -430,68 +402,15 @@ static ssize_t inproc_detokenize(struct llamux *l, const int32_t *ids,
 
 static ssize_t inproc_tokens(struct llamux *l, int32_t *ids, size_t max)
 {
-	int ret = no_session(l);
+	int ret = inproc_no_session(l);
 
 	if (ret)
 		return ret;
-	lock(l);
+	inproc_lock(l);
 	ret = (int)lx_session_tokens(to_inproc(l)->session, ids,
 				     (u32)lx_min(max, (size_t)0xffffffffu));
-	unlock(l);
+	inproc_unlock(l);
 	return ret;
-}
-
-static int inproc_set_stops(struct llamux *l, const char *text, size_t n)
-{
-	int ret = no_session(l);
-
-	if (ret)
-		return ret;
-	lock(l);
-	ret = lx_session_set_stops(to_inproc(l)->session, text, n);
-	unlock(l);
-	if (ret == -EINVAL)
-		return llamux_fail(l, ret, "a stop string is no UTF-8");
-	return ret ? llamux_fail(l, ret, "%s", llamux_strerror(ret)) : 0;
-}
-
-static int inproc_set_bias(struct llamux *l, const struct llamux_bias *bias,
-			   size_t n)
-{
-	int ret = no_session(l);
-
-	_Static_assert(sizeof(*bias) == sizeof(struct lx_bias), "same layout");
-	if (ret)
-		return ret;
-	lock(l);
-	ret = lx_session_set_bias(to_inproc(l)->session,
-				  (const struct lx_bias *)bias, (u32)n);
-	unlock(l);
-	if (ret == -EINVAL)
-		return llamux_fail(l, ret, "a biased token is out of range or "
-				   "given twice");
-	return ret ? llamux_fail(l, ret, "%s", llamux_strerror(ret)) : 0;
-}
-
-static ssize_t inproc_logprobs(struct llamux *l, size_t first, uint32_t stride,
-			       struct llamux_logprob *records, size_t max)
-{
-	const struct lx_session *s = to_inproc(l)->session;
-	u32 have, n;
-	int ret = no_session(l);
-
-	if (ret)
-		return ret;
-	lock(l);
-	n = lx_session_logprobs(s, 0, NULL, 0, &have);
-	if (max && have == stride)
-		lx_session_logprobs(s, (u32)lx_min(first, (size_t)n),
-				    (struct lx_logprob *)records,
-				    (u32)lx_min(max, (size_t)n), &have);
-	unlock(l);
-	if (max && have != stride)
-		return llamux_fail(l, -EINVAL, "%s", llamux_strerror(-EINVAL));
-	return n;
 }
 
 const struct llamux_backend llamux_inproc = {
@@ -512,4 +431,6 @@ const struct llamux_backend llamux_inproc = {
 	.set_stops = inproc_set_stops,
 	.set_bias = inproc_set_bias,
 	.logprobs = inproc_logprobs,
+	.score = inproc_score,
+	.embed = inproc_embed,
 };

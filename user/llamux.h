@@ -151,6 +151,20 @@ int llamux_set_bias(struct llamux *l, const struct llamux_bias *bias, size_t n);
 ssize_t llamux_logprobs(struct llamux *l, uint32_t n_logprobs,
 			struct llamux_logprob *records, size_t max);
 
+/*
+ * How likely the @n texts are as continuations of the conversation and of what
+ * was written since, which stay as they are.
+ */
+int llamux_score(struct llamux *l, const char *const *texts, size_t n,
+		 struct llamux_choice *choices);
+/*
+ * A text as a vector of length 1, @pooling LLAMUX_POOL_*: writes at most @max
+ * floats (none unless all fit), returns how many there are. The conversation
+ * must be empty.
+ */
+ssize_t llamux_embed(struct llamux *l, const char *text, size_t n,
+		     uint32_t pooling, float *out, size_t max);
+
 /* ---- /dev/llamactl, for the superuser ---- */
 
 /* llamux_load_model()'s @load: as the ioctl's, fds, n_fds, name and message

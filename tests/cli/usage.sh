@@ -7,7 +7,7 @@ set -uo pipefail
 . "$(dirname "$0")/lib.sh"
 
 commands='ask chat load unload default models ps status doctor top pull
-	plan tokenize detokenize logits bench quantize serve'
+	plan tokenize detokenize logits bench quantize serve score embed'
 
 run
 is "nothing to do is a usage error" exits 2
@@ -59,6 +59,12 @@ run unload
 is "unload without a name" exits 2
 run models extra
 is "models takes nothing" exits 2
+run score --prompt x
+is "score of nothing" exits 2
+run score yes
+is "score without a prompt" exits 2
+run embed --pooling max x
+is "embed: unknown pooling" exits 2
 run logits -o "$work/l"
 is "logits without tokens" exits 2
 run chat --json

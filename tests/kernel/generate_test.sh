@@ -49,6 +49,13 @@ check "log-probabilities: all" test "$(grep -o '"top"' "$TMP/device" | wc -l)" \
 "$llamux" ask --raw --seed 9 -n 150 --shift --keep 3 "$PROMPT" >"$TMP/device"
 check "shift" cmp "$TMP/device" "$TMP/user"
 check "shift: went on" test "$(wc -c <"$TMP/device")" -gt 200
+check "scores" same score --raw --prompt "$PROMPT" ' there was' x \
+	' a little girl who lived in a house beside the woods with her old cat'
+check "scores behind the chat format" same score --json --prompt "$PROMPT" Yes No
+check "embedding: mean" same embed "$PROMPT, and so on."
+check "embedding: last" same embed --json --pooling last "$PROMPT, and so on."
+check "embedding: a number per channel" test \
+	"$(tr ',' '\n' <"$TMP/device" | wc -l)" -gt 16
 rmmod llamux
 check "log is clean" test -z "$(dmesg | grep -iE 'llamux.*(error|fail)')"
 finish

@@ -267,6 +267,54 @@ struct llamux_logprobs {
 	__u32 reserved;
 };
 
+#define LLAMUX_MAX_CHOICES 256
+#define LLAMUX_MAX_CHOICE_BYTES 65536	/* of all of them */
+
+struct llamux_choice {
+	__s64 lp_u;		/* sum of its tokens' log-probabilities */
+	__u32 n_tokens;
+	__u32 reserved;
+};
+
+/*
+ * LLAMUX_IOC_SCORE: how likely each of @n texts is to the model as the
+ * continuation of the conversation and the prompt that is pending: its own
+ * distribution, as in LLAMUX_IOC_LOGPROBS. The prompt is computed once for
+ * all. Conversation and prompt are afterwards what they were. The texts follow
+ * one another; ends[i] is where the i-th ends, ends[n - 1] is @len. Waits;
+ * EINTR after a signal, ECANCELED after LLAMUX_IOC_CANCEL. Errors: EINVAL
+ * nothing to continue, a text empty, too many, too long; EBUSY in mid-turn;
+ * EMSGSIZE past the context; ENODEV.
+ */
+struct llamux_score {
+	__u64 text;		/* const char * */
+	__u64 ends;		/* const __u32 * */
+	__u64 choices;		/* struct llamux_choice * */
+	__u32 len;
+	__u32 n;
+};
+
+#define LLAMUX_POOL_MEAN 0	/* of all tokens */
+#define LLAMUX_POOL_LAST 1	/* the last token's */
+#define LLAMUX_MAX_EMBED_BYTES (16u << 20)
+
+/*
+ * LLAMUX_IOC_EMBED: a text as a vector of n_embd (LLAMUX_IOC_INFO) f32 of
+ * length 1: the model's normalised output, pooled. The text is taken as it is,
+ * with BOS where the model wants it. The conversation must be empty (EBUSY),
+ * and is afterwards. @n: in, room for so many floats; out, n_embd. Waits, as
+ * LLAMUX_IOC_SCORE. Errors: ENOSPC (n is set), EINVAL no text, EMSGSIZE past
+ * the context, ENODEV.
+ */
+struct llamux_embed {
+	__u64 text;		/* const char * */
+	__u64 embedding;	/* float * */
+	__u32 len;
+	__u32 pooling;
+	__u32 n;
+	__u32 reserved;
+};
+
 #define LLAMUX_IOC_INFO _IOR(LLAMUX_IOC_MAGIC, 0x00, struct llamux_info)
 #define LLAMUX_IOC_GET_PARAMS _IOR(LLAMUX_IOC_MAGIC, 0x01, struct llamux_params)
 #define LLAMUX_IOC_SET_PARAMS _IOW(LLAMUX_IOC_MAGIC, 0x02, struct llamux_params)
@@ -288,6 +336,8 @@ struct llamux_logprobs {
 #define LLAMUX_IOC_SET_STOPS _IOW(LLAMUX_IOC_MAGIC, 0x10, struct llamux_stops)
 #define LLAMUX_IOC_SET_BIAS _IOW(LLAMUX_IOC_MAGIC, 0x11, struct llamux_biases)
 #define LLAMUX_IOC_LOGPROBS _IOWR(LLAMUX_IOC_MAGIC, 0x12, struct llamux_logprobs)
+#define LLAMUX_IOC_SCORE _IOW(LLAMUX_IOC_MAGIC, 0x13, struct llamux_score)
+#define LLAMUX_IOC_EMBED _IOWR(LLAMUX_IOC_MAGIC, 0x14, struct llamux_embed)
 
 /*
  * LLAMUX_IOC_FORK: a new descriptor with a conversation that goes on from
