@@ -87,7 +87,8 @@ endif
 LX_SRC := user/host.c user/map.c user/slab.c user/pool.c user/files.c \
 	user/local.c user/output.c user/quantize.c user/shared.c
 LIB_SRC := user/client.c user/device.c user/ctl.c user/inproc.c \
-	user/inproc_gen.c
+	user/inproc_gen.c user/gbnf.c user/gbnf_emit.c user/jsonread.c \
+	user/schema.c user/schema_text.c
 TOOL_SRC := $(wildcard tools/*.c)
 SERVE_SRC := $(wildcard tools/serve/*.c)
 # tests/engine/test_X.c are programs, what lies beside them is theirs to share.

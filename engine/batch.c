@@ -153,6 +153,7 @@ int lx_engine_form(struct lx_engine *e)
 
 int lx_engine_run(struct lx_engine *e)
 {
+	lx_constrain_masks(e);
 	return e->host->ops->run(e->host, &e->job);
 }
 

@@ -268,6 +268,7 @@ void lx_engine_close(struct lx_engine *e)
 	while (e->first)
 		lx_session_close(e->first);
 	lx_kv_close(e);
+	lx_lexicon_free(e->lexicon);
 	if (e->scratch.addr)
 		e->host->ops->block_free(e->host, &e->scratch, LX_MEM_SCRATCH);
 	lx_engine_release(e, e->entries, b, sizeof(*e->entries));

@@ -86,6 +86,7 @@ struct lx_engine {
 	u64 n_steps, n_prompt_tokens, n_gen_tokens;
 	u64 n_drafted, n_drafts_right;
 	u64 control_bytes;
+	struct lx_lexicon *lexicon;	/* from the first grammar on */
 };
 
 #define LX_MAX_PENALTY 1024

@@ -98,6 +98,7 @@ struct lx_adjust {
 struct lx_sample_slot {
 	u32 row;		/* of the logits */
 	bool draw;		/* choose a token */
+	bool masked;		/* a mask comes before the step is run */
 	bool wide;		/* top_k is not within LX_SAMPLE_CAND */
 	u32 temperature_u, top_k, top_p_u, min_p_u;
 	u32 repeat_penalty_u;

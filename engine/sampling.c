@@ -120,6 +120,7 @@ void lx_sampling_draw(struct lx_engine *e, const struct lx_session *s,
 {
 	sl->draw = true;
 	sl->n_top = s->p.n_logprobs;
+	sl->masked = s->grammar;
 	sl->n_adj = fill_adjust(e, s, sl->adj);
 }
 
@@ -175,7 +176,7 @@ void lx_sampling_add(struct lx_engine *e)
 		mass |= open && sl->top_p_u < 1000000;
 		lse |= sl->n_top || sl->n_targets;
 		adjust |= sl->n_adj != 0;
-		mask |= sl->mask != NULL;
+		mask |= sl->masked;
 	}
 	if (lse)
 		add(e, k->lse, true);

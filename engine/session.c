@@ -139,6 +139,7 @@ void lx_session_close(struct lx_session *s)
 	forget(s);
 	lx_engine_release(e, s->bias, s->n_bias, sizeof(*s->bias));
 	lx_engine_release(e, s->stops, 1, sizeof(*s->stops));
+	lx_constrain_drop(s);
 	s->prev->next = s->next;
 	s->next->prev = s->prev;
 	if (e->first == s)
@@ -350,6 +351,8 @@ int lx_session_start(struct lx_session *s, struct lx_error *err)
 	lx_render_free(s, &r);
 	if (!ret)
 		ret = get_out(s, err);
+	if (!ret)
+		ret = lx_constrain_begin(s);
 	if (!ret && !fit(s, before, err))
 		ret = -LX_EMSGSIZE;
 	if (ret) {
@@ -470,7 +473,9 @@ void lx_session_push(struct lx_session *s, const struct lx_sample_slot *sl)
 	if (!s->t_first)
 		s->t_first = s->t_last;
 	if (token < 0) {	/* every token is forbidden */
-		lx_session_finish(s, LX_FINISH_ERROR, -LX_EIO);
+		lx_session_finish(s, LX_FINISH_ERROR,
+				  s->grammar_error ? s->grammar_error :
+						     -LX_EIO);
 		return;
 	}
 	if (lx_token_is_eog(s->e->model->vocab, token) &&
@@ -483,10 +488,16 @@ void lx_session_push(struct lx_session *s, const struct lx_sample_slot *sl)
 		lx_session_finish(s, LX_FINISH_ERROR, -LX_ENOMEM);
 		return;
 	}
+	if (lx_constrain_push(s, token)) {
+		lx_session_finish(s, LX_FINISH_ERROR, -LX_EIO);
+		return;
+	}
 	s->tokens[s->n_tokens++] = token;
 	s->n_gen++;
 	if (put_text(s, token))
 		lx_session_finish(s, LX_FINISH_STOP, 0);
+	else if (lx_constrain_done(s))
+		lx_session_finish(s, LX_FINISH_EOG, 0);
 	else if (s->p.max_tokens && s->n_gen >= s->p.max_tokens)
 		lx_session_finish(s, LX_FINISH_LENGTH, 0);
 	else if (s->n_tokens >= s->e->n_ctx &&

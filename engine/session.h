@@ -28,6 +28,8 @@ struct lx_session {
 	struct lx_bias *bias;	/* by id */
 	u32 n_bias;
 	struct lx_stops *stops;	/* NULL: none */
+	struct lx_grammar *grammar;	/* NULL: none */
+	int grammar_error;	/* of the present step */
 
 	u32 state, finish;
 	int error;
@@ -133,6 +135,15 @@ bool lx_session_shift(struct lx_session *s, u32 end, u32 need);
 void lx_stop_note(struct lx_session *s);
 /* @n more bytes behind the held ones. True: the answer ends before them. */
 bool lx_stop_text(struct lx_session *s, size_t n);
+
+/* constrain.c */
+
+int lx_constrain_begin(struct lx_session *s);	/* of an answer */
+/* Before the step is run: what each constrained slot may choose. */
+void lx_constrain_masks(struct lx_engine *e);
+int lx_constrain_push(struct lx_session *s, s32 token);
+bool lx_constrain_done(const struct lx_session *s);
+void lx_constrain_drop(struct lx_session *s);
 
 /* logprobs.c */
 

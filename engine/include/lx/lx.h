@@ -24,6 +24,7 @@
 #include "sampling.h"
 #include "vocab.h"
 #include "chat.h"
+#include "grammar.h"
 
 struct lx_model;
 struct lx_engine;
@@ -273,6 +274,20 @@ int lx_session_eval(struct lx_session *s, const s32 *tokens, u32 n,
  * long, empty or no UTF-8; -LX_EBUSY in mid-turn, -LX_ENOMEM.
  */
 int lx_session_set_stops(struct lx_session *s, const char *text, size_t n);
+
+/*
+ * Grammars need the vocabulary sorted, once an engine: make it without a
+ * lock (lx_lexicon_new()), give it under one (it is freed when there is one).
+ */
+bool lx_engine_has_lexicon(const struct lx_engine *e);
+void lx_engine_give_lexicon(struct lx_engine *e, struct lx_lexicon *x);
+/*
+ * Answers follow this grammar (grammar.h) from the next turn on; @n 0: none.
+ * -LX_EINVAL what is wrong with it, or no lexicon; -LX_E2BIG, -LX_EBUSY in
+ * mid-turn, -LX_ENOMEM.
+ */
+int lx_session_set_grammar(struct lx_session *s, const void *blob, size_t n,
+			   struct lx_error *err);
 
 /*
  * Log-probabilities of this turn's answer, with lx_session_params.n_logprobs:

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT OR LGPL-2.1-or-later */
+/* Reading JSON (RFC 8259) into a tree. */
+#ifndef USER_JSONREAD_H
+#define USER_JSONREAD_H
+
+#include <stddef.h>
+
+enum json_type {
+	JSON_NULL, JSON_FALSE, JSON_TRUE, JSON_NUMBER, JSON_STRING,
+	JSON_ARRAY, JSON_OBJECT
+};
+
+struct json_value {
+	enum json_type type;
+	struct json_value *next;	/* the next member or element */
+	struct json_value *first;	/* of an array or object */
+	char *key;			/* of a member, terminated */
+	char *text;	/* of a string, unescaped; of a number, as written */
+	size_t len;
+	size_t n;			/* members or elements */
+};
+
+/* NULL: *@why says what is wrong (or "no memory"), *@at where. */
+struct json_value *json_read(const char *text, size_t n, const char **why,
+			     size_t *at);
+void json_free(struct json_value *v);
+/* The member of that name, or NULL. */
+const struct json_value *json_get(const struct json_value *v, const char *key);
+
+#endif

@@ -1,0 +1,452 @@
+// SPDX-License-Identifier: MIT OR LGPL-2.1-or-later
+/* What goes into the rules of a schema: literals, patterns, other keys. */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "schema.h"
+
+/* ---- text ---- */
+
+static int room(struct text *t, size_t more)
+{
+	size_t cap = (t->n + more + 1) * 2;
+	char *p;
+
+	if (t->n + more < t->cap)
+		return 1;
+	p = realloc(t->p, cap);
+	if (!p) {
+		t->failed = 1;
+		return 0;
+	}
+	t->p = p;
+	t->cap = cap;
+	return 1;
+}
+
+void text_add(struct text *t, const char *fmt, ...)
+{
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = vsnprintf(NULL, 0, fmt, ap);
+	va_end(ap);
+	if (n < 0 || !room(t, (size_t)n))
+		return;
+	va_start(ap, fmt);
+	vsnprintf(t->p + t->n, (size_t)n + 1, fmt, ap);
+	va_end(ap);
+	t->n += (size_t)n;
+}
+
+void text_literal(struct text *t, const char *s, size_t n)
+{
+	text_add(t, "\"");
+	for (size_t i = 0; i < n; i++) {
+		if (s[i] == '"' || s[i] == '\\')
+			text_add(t, "\\%c", s[i]);
+		else if ((unsigned char)s[i] < 0x20 || s[i] == 0x7f)
+			text_add(t, "\\x%02x", (unsigned char)s[i]);
+		else
+			text_add(t, "%c", s[i]);
+	}
+	text_add(t, "\"");
+}
+
+/* The one way in which the grammar writes a character of a string. */
+static void json_char(struct text *t, char c)
+{
+	static const char from[] = "\"\\\b\f\n\r\t", to[] = "\"\\bfnrt";
+	const char *at = c ? strchr(from, c) : NULL;
+
+	if (at)
+		text_add(t, "\\%c", to[at - from]);
+	else if ((unsigned char)c < 0x20 || c == 0x7f)
+		text_add(t, "\\u%04x", (unsigned char)c);
+	else
+		text_add(t, "%c", c);
+}
+
+static void json_string(struct text *t, const char *s, size_t n)
+{
+	text_add(t, "\"");
+	for (size_t i = 0; i < n; i++)
+		json_char(t, s[i]);
+	text_add(t, "\"");
+}
+
+void text_json(struct text *t, const struct json_value *v)
+{
+	static const char *const words[] = { "null", "false", "true" };
+	int object = v->type == JSON_OBJECT;
+
+	switch (v->type) {
+	case JSON_NUMBER:
+		text_add(t, "%s", v->text);
+		return;
+	case JSON_STRING:
+		json_string(t, v->text, v->len);
+		return;
+	case JSON_ARRAY:
+	case JSON_OBJECT:
+		break;
+	default:
+		text_add(t, "%s", words[v->type]);
+		return;
+	}
+	text_add(t, object ? "{" : "[");
+	for (const struct json_value *c = v->first; c; c = c->next) {
+		if (object) {
+			json_string(t, c->key, strlen(c->key));
+			text_add(t, ": ");
+		}
+		text_json(t, c);
+		if (c->next)
+			text_add(t, ", ");
+	}
+	text_add(t, object ? "}" : "]");
+}
+
+/* ---- patterns: a part of ECMA 262 that needs no look-around ---- */
+
+struct pattern {
+	struct schema *s;
+	struct text *out;
+	const char *p;
+	int depth;
+};
+
+static int bad(struct pattern *r, const char *what)
+{
+	return schema_fail(r->s, -EINVAL,
+			   "schema: 'pattern' with %s is not supported", what);
+}
+
+/* A character that stands for itself, as the string has it. */
+static int put_char(struct pattern *r, char c)
+{
+	struct text t = { 0 };
+
+	json_char(&t, c);
+	text_literal(r->out, t.p, t.n);
+	free(t.p);
+	return t.failed ? -ENOMEM : 0;
+}
+
+/* \d \w \s, as the inside of a class; NULL: none of them. */
+static const char *shorthand(char c)
+{
+	return c == 'd' ? "0-9" : c == 'w' ? "A-Za-z0-9_" : c == 's' ? " " :
+	       NULL;
+}
+
+static int is_plain_escape(char c)
+{
+	return c && strchr("^$\\.*+?()[]{}|/-\"", c);
+}
+
+static int put_class_char(struct pattern *r, char c)
+{
+	if (c == '"' || c == '\\' || (unsigned char)c < 0x20)
+		return bad(r, "a quote or backslash in a class");
+	if (strchr("[]-^", c))
+		text_add(r->out, "\\%c", c);
+	else
+		text_add(r->out, "%c", c);
+	return 0;
+}
+
+/* Behind the opening bracket. */
+static int put_class(struct pattern *r)
+{
+	int negated = *r->p == '^', ret = 0;
+
+	r->p += negated;
+	if (*r->p == ']')
+		return bad(r, "an empty class");
+	text_add(r->out, negated ? "[^\"\\\\\\x00-\\x1f\\x7f" : "[");
+	while (!ret && *r->p && *r->p != ']') {
+		char c = *r->p++;
+
+		if (c == '\\') {
+			c = *r->p++;
+			if (shorthand(c))
+				text_add(r->out, "%s", shorthand(c));
+			else
+				ret = is_plain_escape(c) ?
+					put_class_char(r, c) :
+					bad(r, "an escape of this kind");
+		} else if (c == '-' && r->p[0] != ']' && r->p[-2] != '[' &&
+			   r->p[-2] != '^') {
+			text_add(r->out, "-");
+		} else {
+			ret = put_class_char(r, c);
+		}
+	}
+	if (!ret && *r->p++ != ']')
+		ret = bad(r, "a class that does not end");
+	text_add(r->out, "]");
+	return ret;
+}
+
+static int put_escape(struct pattern *r)
+{
+	char c = *r->p ? *r->p++ : 0;
+
+	if (shorthand(c)) {
+		text_add(r->out, "[%s]", shorthand(c));
+		return 0;
+	}
+	return is_plain_escape(c) ? put_char(r, c) :
+				    bad(r, "an escape of this kind");
+}
+
+static int put_alternatives(struct pattern *r);
+
+static int put_group(struct pattern *r)
+{
+	int ret;
+
+	if (r->p[0] == '?') {
+		if (r->p[1] != ':')
+			return bad(r, "a group of this kind");
+		r->p += 2;
+	}
+	if (++r->depth > 50)
+		return bad(r, "so many brackets");
+	text_add(r->out, "(");
+	ret = put_alternatives(r);
+	text_add(r->out, ")");
+	r->depth--;
+	if (!ret && *r->p++ != ')')
+		ret = bad(r, "a bracket that does not close");
+	return ret;
+}
+
+static int put_quantifier(struct pattern *r)
+{
+	char c = *r->p;
+
+	if (c == '*' || c == '+' || c == '?') {
+		text_add(r->out, "%c", c);
+		r->p++;
+	} else if (c == '{') {
+		do
+			text_add(r->out, "%c", *r->p);
+		while (*r->p && *r->p++ != '}');
+	} else {
+		return 0;
+	}
+	return *r->p && strchr("*+?{", *r->p) ?
+	       bad(r, "a quantifier of this kind") : 0;
+}
+
+static int put_piece(struct pattern *r)
+{
+	char c = *r->p++;
+	int ret = 0;
+
+	text_add(r->out, " ");
+	if (c == '[')
+		ret = put_class(r);
+	else if (c == '(')
+		ret = put_group(r);
+	else if (c == '\\')
+		ret = put_escape(r);
+	else if (c == '.')
+		text_add(r->out, "char");
+	else if (c == '^' || c == '$')
+		ret = bad(r, "an anchor inside");
+	else if (strchr("*+?{}]", c))
+		ret = bad(r, "a character out of place");
+	else if ((unsigned char)c < 0x80)
+		ret = put_char(r, c);
+	else {	/* the bytes of a character stay together */
+		const char *from = r->p - 1;
+
+		while (((unsigned char)*r->p & 0xc0) == 0x80)
+			r->p++;
+		text_literal(r->out, from, (size_t)(r->p - from));
+	}
+	return ret ? ret : put_quantifier(r);
+}
+
+static int put_alternatives(struct pattern *r)
+{
+	int ret = 0, some = 0;
+
+	while (!ret && *r->p && *r->p != ')' &&
+	       !(*r->p == '$' && !r->p[1] && !r->depth)) {
+		if (*r->p == '|') {
+			text_add(r->out, some ? " |" : " \"\" |");
+			r->p++;
+			some = 0;
+			continue;
+		}
+		ret = put_piece(r);
+		some = 1;
+	}
+	if (!some)
+		text_add(r->out, " \"\"");
+	return ret;
+}
+
+int schema_pattern(struct schema *s, struct text *body, const char *regex)
+{
+	struct pattern r = { .s = s, .out = body, .p = regex };
+	int ret;
+
+	if (*r.p == '^')
+		r.p++;
+	else
+		text_add(body, "char* ");
+	text_add(body, "(");
+	ret = put_alternatives(&r);
+	text_add(body, ")");
+	if (ret)
+		return ret;
+	if (!*r.p)
+		text_add(body, " char*");
+	else if (r.p[0] != '$' || r.p[1])
+		return bad(&r, "a bracket that was not open");
+	return 0;
+}
+
+/* ---- keys other than those given ---- */
+
+struct keys {
+	struct schema *s;
+	char **key;		/* as the grammar writes them */
+	size_t n;
+};
+
+/* Of a key from @at on: one character, or an escape of two. */
+static size_t unit_len(const char *p)
+{
+	size_t n = 1;
+
+	if (*p == '\\')
+		return p[1] == 'u' ? 6 : 2;
+	while (((unsigned char)p[n] & 0xc0) == 0x80)
+		n++;
+	return n;
+}
+
+static int starts(const char *key, const char *prefix, size_t len)
+{
+	return !strncmp(key, prefix, len);
+}
+
+/* Whether an earlier key goes on from the prefix in the same way. */
+static int repeated(const struct keys *k, size_t i, size_t len)
+{
+	size_t unit = len + unit_len(k->key[i] + len);
+
+	for (size_t j = 0; j < i; j++)
+		if (starts(k->key[j], k->key[i], unit))
+			return 1;
+	return 0;
+}
+
+static int put_other(struct keys *k, const char *prefix, size_t len,
+		     size_t *rule);
+
+/* The ways on that lead to keys; then any other way on. */
+static int put_ways(struct keys *k, const char *prefix, size_t len,
+		    struct text *body)
+{
+	struct text plain = { 0 }, escapes = { 0 };
+	int ret = 0, ends = 0;
+
+	text_add(&plain, " | [^\"\\\\\\x00-\\x1f\\x7f");
+	for (size_t i = 0; !ret && i < k->n; i++) {
+		const char *at = k->key[i] + len;
+		size_t unit, rule;
+
+		if (!starts(k->key[i], prefix, len))
+			continue;
+		ends |= !*at;
+		if (!*at || repeated(k, i, len))
+			continue;
+		unit = unit_len(at);
+		ret = put_other(k, k->key[i], len + unit, &rule);
+		if (ret)
+			break;
+		text_add(body, " | ");
+		text_literal(body, at, unit);
+		text_add(body, " r%zu", rule);
+		if (*at == '\\')
+			text_add(&escapes, "%c", at[1]);
+		else if (strchr("[]-^", *at))
+			text_add(&plain, "\\%c", *at);
+		else
+			text_add(&plain, "%.*s", (int)unit, at);
+	}
+	text_add(body, "%s] char*", plain.p ? plain.p : "");
+	for (const char *c = "\"\\bfnrt"; *c; c++)
+		if (!escapes.n || !memchr(escapes.p, *c, escapes.n))
+			text_add(body, " | \"\\\\%s%c\" char*",
+				 *c == '"' || *c == '\\' ? "\\" : "", *c);
+	if (!ends)
+		text_add(body, " | \"\"");
+	if (plain.failed || escapes.failed)
+		ret = -ENOMEM;
+	free(plain.p);
+	free(escapes.p);
+	return ret;
+}
+
+/* Behind @prefix: what makes it none of the keys. */
+static int put_other(struct keys *k, const char *prefix, size_t len,
+		     size_t *rule)
+{
+	struct text body = { 0 }, all = { 0 };
+	int ret = schema_new_rule(k->s, NULL, rule);
+
+	if (!ret)
+		ret = put_ways(k, prefix, len, &body);
+	if (ret || body.failed) {
+		free(body.p);
+		return ret ? ret : schema_fail(k->s, -ENOMEM, "%s",
+					       strerror(ENOMEM));
+	}
+	text_add(&all, "%s", body.p + 3);	/* the first bar */
+	free(body.p);
+	return schema_put_rule(k->s, *rule, &all);
+}
+
+int schema_other_key(struct schema *s, const struct json_value *object,
+		     size_t *rule)
+{
+	struct keys k = { .s = s };
+	const struct json_value *m = object ? object->first : NULL;
+	int ret = 0;
+
+	k.key = calloc(object ? object->n + 1 : 1, sizeof(*k.key));
+	for (; k.key && m; m = m->next) {
+		struct text t = { 0 };
+
+		text_add(&t, "%s", "");
+		for (const char *c = m->key; *c; c++)
+			json_char(&t, *c);
+		if (t.failed)
+			ret = -ENOMEM;
+		else
+			k.key[k.n++] = t.p;
+	}
+	if (!k.key || ret)
+		ret = schema_fail(s, -ENOMEM, "%s", strerror(ENOMEM));
+	else
+		ret = put_other(&k, "", 0, rule);
+	while (k.n)
+		free(k.key[--k.n]);
+	free(k.key);
+	return ret;
+}
