@@ -86,9 +86,10 @@ endif
 
 LX_SRC := user/host.c user/map.c user/slab.c user/pool.c user/files.c \
 	user/local.c user/output.c user/quantize.c user/shared.c
+GRAMMAR_SRC := user/gbnf.c user/gbnf_emit.c user/jsonread.c user/schema.c \
+	user/schema_text.c
 LIB_SRC := user/client.c user/device.c user/ctl.c user/inproc.c \
-	user/inproc_gen.c user/gbnf.c user/gbnf_emit.c user/jsonread.c \
-	user/schema.c user/schema_text.c
+	user/inproc_gen.c $(GRAMMAR_SRC)
 TOOL_SRC := $(wildcard tools/*.c)
 SERVE_SRC := $(wildcard tools/serve/*.c)
 # tests/engine/test_X.c are programs, what lies beside them is theirs to share.
@@ -136,7 +137,8 @@ command: $(BUILD)/llamux $(SERVE) ## Build the command
 
 $(BUILD)/liblx.a: $(ENGINE_OBJ) $(FP_OBJ) $(call objects,$(LX_SRC))
 $(BUILD)/libllamux.a: $(call objects,$(LIB_SRC))
-$(BUILD)/libfuzz.a: $(ENGINE_OBJ)
+$(BUILD)/fuzz/fuzz_quantize: $(FP_OBJ)
+$(BUILD)/libfuzz.a: $(ENGINE_OBJ) $(call objects,$(GRAMMAR_SRC))
 $(BUILD)/%.a:
 	@rm -f $@
 	$(call short,AR)$(AR) rcs $@ $^

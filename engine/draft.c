@@ -38,7 +38,9 @@ u32 lx_draft_make(struct lx_session *s, u32 max)
 	struct lx_draft *d = &s->draft;
 	u32 room = lx_session_room(s), left;
 
-	if (s->p.flags & LX_SESSION_NO_LOOKUP || s->eval || room < 2)
+	/* A grammar's mask is of one token: behind a guess it is not known. */
+	if (s->p.flags & LX_SESSION_NO_LOOKUP || s->eval || s->grammar ||
+	    room < 2)
 		return 0;
 	if (d->pause) {
 		d->pause--;

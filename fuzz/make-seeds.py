@@ -78,6 +78,21 @@ CHATS = ["{{'<|im_start|>' + message['role'] + '\n'}}<|im_sep|>",
          "<|start_header_id|><|end_header_id|>", "USER: ASSISTANT: SYSTEM: ",
          "### Instruction: ### Response: <|EOT|>", "<｜User｜><｜Assistant｜>",
          "<start_of_turn>", "<|start|><|channel|>enable_thinking<think>"]
+GBNF = ["root ::= \"a\" [b-d\u00e9]+ (\"x\" | y){2,3} # end\ny ::= [^\\n] .\n",
+        "root ::= (\"(\" root \")\")* | \"\\x41\\u00e9\"\n  | \"b\"?"]
+SCHEMAS = ['{"type": "object", "properties": {"a\\"b": {"type": "string", '
+           '"pattern": "^[a-f]{2}(x|\\\\d)*$"}, "ab": {"$ref": "#/$defs/t"}}, '
+           '"required": ["ab"], "additionalProperties": {"type": ["null", '
+           '"number"]}, "$defs": {"t": {"type": "array", "items": {"$ref": "#"}, '
+           '"minItems": 1, "maxItems": 3}}}',
+           '{"anyOf": [{"const": {"a": [1, "x"]}}, {"enum": [true, null]}, '
+           '{"type": "string", "minLength": 2, "maxLength": 9}]}']
+# root ::= [a-c] root | "x"; a set, a range, a choice, a call
+AUTOMATON = struct.pack("<IIII", 0x3147584c, 5, 1, 1) + b"".join(
+    struct.pack("<BBBBHH", *n) for n in [
+        (0, 0, 0, 0, 0, 0), (3, 0, 0, 0, 2, 3), (2, 0, 0, 0, 0, 4),
+        (1, 120, 120, 0, 0, 0), (4, 0, 0, 0, 1, 0)]) + \
+    bytes(12) + b"\x0e" + bytes(19)
 
 
 def write(directory, items):
@@ -111,6 +126,9 @@ def main():
     write(os.path.join(out, "gguf"), GGUF)
     write(os.path.join(out, "tokenizer"),
           [bytes([v, 3, 9]) + t.encode() for v in range(17) for t in TEXTS])
+    write(os.path.join(out, "grammar"),
+          [b"\0" + AUTOMATON] + [b"\1" + t.encode() for t in GBNF] +
+          [b"\2" + t.encode() for t in SCHEMAS])
     write(os.path.join(out, "chat"), [c.encode() for c in CHATS])
     write(os.path.join(out, "quantize"),
           [bytes([i, (7 * i) & 15]) + bytes((i * k + k // 7) & 255 for k in range(1200))

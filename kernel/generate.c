@@ -185,3 +185,46 @@ int llamux_do_embed(struct llamux_session *s, void *arg)
 	llamux_copied_free(text);
 	return err;
 }
+
+/* Sorting the vocabulary takes a while: not under the model's lock. */
+static int need_lexicon(struct llamux_model *m)
+{
+	struct lx_lexicon *x;
+	bool have;
+
+	mutex_lock(&m->lock);
+	have = lx_engine_has_lexicon(m->engine);
+	mutex_unlock(&m->lock);
+	if (have)
+		return 0;
+	x = lx_lexicon_new(&m->host, lx_model_vocab(m->lx));
+	if (!x)
+		return -ENOMEM;
+	mutex_lock(&m->lock);
+	lx_engine_give_lexicon(m->engine, x);
+	mutex_unlock(&m->lock);
+	return 0;
+}
+
+int llamux_do_grammar(struct llamux_session *s, void *arg)
+{
+	const struct llamux_grammar *in = arg;
+	void *blob;
+	int err;
+
+	if (in->reserved || in->len > LX_GRAMMAR_MAX_BYTES)
+		return -EINVAL;
+	err = llamux_session_bind(s);
+	if (!err && in->len)
+		err = need_lexicon(s->model);
+	if (err)
+		return err;
+	blob = llamux_copy_in(in->blob, in->len);
+	if (IS_ERR(blob))
+		return PTR_ERR(blob);
+	mutex_lock(&s->model->lock);
+	err = lx_session_set_grammar(s->lx, blob, in->len, NULL);
+	mutex_unlock(&s->model->lock);
+	llamux_copied_free(blob);
+	return err;
+}

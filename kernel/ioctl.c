@@ -451,6 +451,7 @@ union argument {
 	struct llamux_salt salt;
 	struct llamux_score score;
 	struct llamux_embed embed;
+	struct llamux_grammar grammar;
 };
 
 /* @cmd carries direction and our size; @first the size first published. */
@@ -484,6 +485,7 @@ static const struct command {
 	COMMAND(LLAMUX_IOC_SALT, do_salt, 16),
 	COMMAND(LLAMUX_IOC_SCORE, llamux_do_score, 32),
 	COMMAND(LLAMUX_IOC_EMBED, llamux_do_embed, 32),
+	COMMAND(LLAMUX_IOC_SET_GRAMMAR, llamux_do_grammar, 16),
 };
 
 static const struct command *command_find(unsigned int cmd)

@@ -25,6 +25,7 @@ int llamux_do_bias(struct llamux_session *s, void *arg);
 int llamux_do_logprobs(struct llamux_session *s, void *arg);
 int llamux_do_score(struct llamux_session *s, void *arg);
 int llamux_do_embed(struct llamux_session *s, void *arg);
+int llamux_do_grammar(struct llamux_session *s, void *arg);
 
 /* The parameters in their public form, with the session's lock held. */
 void llamux_ioctl_get_params(struct llamux_session *s,

@@ -2,6 +2,9 @@
 /*
  * The options of ask and chat that say how answers are made.
  */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -145,6 +148,12 @@ int sampling_handle(void *ctx, int val, const char *arg)
 		ok = parse_u32("--logprobs", arg, 1, 20,
 			       &s->params.n_logprobs);
 		break;
+	case OPT_GRAMMAR:
+		s->grammar = arg;
+		break;
+	case OPT_SCHEMA:
+		s->schema = arg;
+		break;
 	case OPT_SHIFT:
 		s->params.flags |= LLAMUX_SHIFT;
 		break;
@@ -206,6 +215,31 @@ static void merge(const struct sampling *s, struct llamux_params *p)
 	p->n_logprobs = from->n_logprobs;
 }
 
+/* A grammar or a schema from a file, "-" is standard input. */
+static int apply_grammar(const struct sampling *s, struct llamux *l)
+{
+	const char *path = s->grammar ? s->grammar : s->schema;
+	FILE *f = strcmp(path, "-") ? fopen(path, "re") : stdin;
+	char *text = NULL;
+	size_t n;
+	int ret;
+
+	if (s->grammar && s->schema)
+		return usage_error("--grammar and --json-schema exclude each other");
+	if (f)
+		text = read_all(f, &n);
+	if (f && f != stdin)
+		fclose(f);
+	if (!text)
+		return usage_error("%s: %s", path, strerror(errno));
+	ret = s->grammar ? llamux_set_grammar(l, text) :
+			   llamux_set_json_schema(l, text);
+	free(text);
+	if (ret == -EINVAL || ret == -E2BIG)
+		return usage_error("%s: %s", path, llamux_error(l));
+	return ret ? fail(ret, "%s", llamux_error(l)) : EXIT_OK;
+}
+
 int sampling_apply(const struct sampling *s, struct llamux *l)
 {
 	struct llamux_params p;
@@ -223,5 +257,7 @@ int sampling_apply(const struct sampling *s, struct llamux *l)
 		ret = llamux_set_bias(l, s->bias, s->n_bias);
 	if (ret == -EINVAL)
 		return usage_error("%s", llamux_error(l));
-	return ret ? fail(ret, "%s", llamux_error(l)) : EXIT_OK;
+	if (ret)
+		return fail(ret, "%s", llamux_error(l));
+	return s->grammar || s->schema ? apply_grammar(s, l) : EXIT_OK;
 }

@@ -11,7 +11,7 @@ enum {
 	OPT_TEMP = 0x100, OPT_TOP_K, OPT_TOP_P, OPT_MIN_P, OPT_REPEAT, OPT_SEED,
 	OPT_SYSTEM, OPT_RAW, OPT_CTX, OPT_KV, OPT_PRESENCE, OPT_FREQUENCY,
 	OPT_LAST_N, OPT_BIAS, OPT_STOP, OPT_LOGPROBS, OPT_SHIFT, OPT_KEEP,
-	OPT_NO_THINK,
+	OPT_NO_THINK, OPT_GRAMMAR, OPT_SCHEMA,
 };
 
 #define SAMPLING_SHORT "n:"
@@ -27,6 +27,8 @@ enum {
 	{ "repeat-last-n", required_argument, NULL, OPT_LAST_N }, \
 	{ "logit-bias", required_argument, NULL, OPT_BIAS }, \
 	{ "stop", required_argument, NULL, OPT_STOP }, \
+	{ "grammar", required_argument, NULL, OPT_GRAMMAR }, \
+	{ "json-schema", required_argument, NULL, OPT_SCHEMA }, \
 	{ "shift", no_argument, NULL, OPT_SHIFT }, \
 	{ "keep", required_argument, NULL, OPT_KEEP }, \
 	{ "seed", required_argument, NULL, OPT_SEED }, \
@@ -49,6 +51,8 @@ enum {
 	"  --repeat-last-n N   how many tokens are recent, at most 1024 (64)\n" \
 	"  --logit-bias ID=B   add B to that token's logit; \"never\": not chosen\n" \
 	"  --stop TEXT         end before this text; may be given several times\n" \
+	"  --grammar FILE      answer in the language of this GBNF grammar\n" \
+	"  --json-schema FILE  answer in JSON that fits this schema\n" \
 	"  --shift             a full context drops its older half and goes on\n" \
 	"  --keep N            but not the first N tokens\n" \
 	"  --seed S            same seed, same answer (default: random)\n" \
@@ -68,6 +72,7 @@ struct sampling {
 	size_t n_stops;
 	struct llamux_bias bias[LLAMUX_MAX_BIAS];
 	size_t n_bias;
+	const char *grammar, *schema;	/* files */
 };
 
 /* For parse_options(). */

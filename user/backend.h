@@ -37,6 +37,7 @@ struct llamux_backend {
 		     size_t n, struct llamux_choice *choices);
 	ssize_t (*embed)(struct llamux *l, const char *text, size_t n,
 			 uint32_t pooling, float *out, size_t max);
+	int (*set_grammar)(struct llamux *l, const void *blob, size_t n);
 };
 
 struct llamux {

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "backend.h"
+#include "gbnf.h"
 
 int llamux_fail(struct llamux *l, int code, const char *fmt, ...)
 {
@@ -244,4 +245,33 @@ ssize_t llamux_embed(struct llamux *l, const char *text, size_t n,
 {
 	__atomic_store_n(&l->cancelled, 0, __ATOMIC_SEQ_CST);
 	return l->ops->embed(l, text, n, pooling, out, max);
+}
+
+int llamux_set_grammar(struct llamux *l, const char *gbnf)
+{
+	void *blob = NULL;
+	size_t n = 0;
+	int ret = 0;
+
+	if (gbnf)
+		ret = gbnf_compile(gbnf, strlen(gbnf), &blob, &n, &l->message);
+	if (ret)
+		return ret;
+	ret = l->ops->set_grammar(l, blob, n);
+	free(blob);
+	return ret;
+}
+
+int llamux_set_json_schema(struct llamux *l, const char *schema)
+{
+	char *gbnf = NULL;
+	int ret = 0;
+
+	if (schema)
+		ret = schema_to_gbnf(schema, strlen(schema), &gbnf,
+				     &l->message);
+	if (!ret)
+		ret = llamux_set_grammar(l, gbnf);
+	free(gbnf);
+	return ret;
 }

@@ -353,6 +353,14 @@ static ssize_t dev_embed(struct llamux *l, const char *text, size_t n,
 	return ret && ret != -ENOSPC ? ret : (ssize_t)a.n;
 }
 
+static int dev_set_grammar(struct llamux *l, const void *blob, size_t n)
+{
+	struct llamux_grammar a = { .blob = (uintptr_t)blob,
+				    .len = (uint32_t)n };
+
+	return dev_ioctl(l, LLAMUX_IOC_SET_GRAMMAR, &a);
+}
+
 const struct llamux_backend llamux_device = {
 	.open = dev_open,
 	.close = dev_close,
@@ -373,4 +381,5 @@ const struct llamux_backend llamux_device = {
 	.logprobs = dev_logprobs,
 	.score = dev_score,
 	.embed = dev_embed,
+	.set_grammar = dev_set_grammar,
 };

@@ -433,4 +433,5 @@ const struct llamux_backend llamux_inproc = {
 	.logprobs = inproc_logprobs,
 	.score = inproc_score,
 	.embed = inproc_embed,
+	.set_grammar = inproc_set_grammar,
 };

@@ -53,5 +53,6 @@ int inproc_score(struct llamux *l, const char *text, const uint32_t *ends,
 		 size_t n, struct llamux_choice *choices);
 ssize_t inproc_embed(struct llamux *l, const char *text, size_t n,
 		     uint32_t pooling, float *out, size_t max);
+int inproc_set_grammar(struct llamux *l, const void *blob, size_t n);
 
 #endif

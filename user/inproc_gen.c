@@ -149,3 +149,39 @@ ssize_t inproc_embed(struct llamux *l, const char *text, size_t n,
 	inproc_unlock(l);
 	return ret ? ret : (ssize_t)dim;
 }
+
+/* Others may go on meanwhile; when one of them was faster, its own stays. */
+static int need_lexicon(struct llamux *l)
+{
+	struct local *local = to_local(l);
+	struct lx_lexicon *x;
+	bool have;
+
+	inproc_lock(l);
+	have = lx_engine_has_lexicon(local->engine);
+	inproc_unlock(l);
+	if (have)
+		return 0;
+	x = lx_lexicon_new(local->host, lx_model_vocab(local->model));
+	if (!x)
+		return llamux_fail(l, -ENOMEM, "%s", llamux_strerror(-ENOMEM));
+	inproc_lock(l);
+	lx_engine_give_lexicon(local->engine, x);
+	inproc_unlock(l);
+	return 0;
+}
+
+int inproc_set_grammar(struct llamux *l, const void *blob, size_t n)
+{
+	struct lx_error err = { 0 };
+	int ret = inproc_no_session(l);
+
+	if (!ret && n)
+		ret = need_lexicon(l);
+	if (ret)
+		return ret;
+	inproc_lock(l);
+	ret = lx_session_set_grammar(to_inproc(l)->session, blob, n, &err);
+	inproc_unlock(l);
+	return ret ? inproc_fail(l, ret, &err) : 0;
+}

@@ -165,6 +165,14 @@ int llamux_score(struct llamux *l, const char *const *texts, size_t n,
 ssize_t llamux_embed(struct llamux *l, const char *text, size_t n,
 		     uint32_t pooling, float *out, size_t max);
 
+/*
+ * Answers are sentences of a grammar in GBNF, or JSON as a schema wants it,
+ * from the next turn on; NULL: anything. -EINVAL: the error says which line,
+ * or which keyword is not supported.
+ */
+int llamux_set_grammar(struct llamux *l, const char *gbnf);
+int llamux_set_json_schema(struct llamux *l, const char *schema);
+
 /* ---- /dev/llamactl, for the superuser ---- */
 
 /* llamux_load_model()'s @load: as the ioctl's, fds, n_fds, name and message

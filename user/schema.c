@@ -73,7 +73,7 @@ int schema_put_rule(struct schema *s, size_t n, struct text *body)
 	int failed = body->failed;
 
 	if (!failed)
-		text_add(&s->out, "r%zu ::= %s\n", n, body->n ? body->p : "\"\"");
+		schema_text_add(&s->out, "r%zu ::= %s\n", n, body->n ? body->p : "\"\"");
 	free(body->p);
 	return failed || s->out.failed ?
 	       schema_fail(s, -ENOMEM, "%s", strerror(ENOMEM)) : 0;
@@ -132,9 +132,9 @@ static int get_count(struct schema *s, const struct json_value *v,
 static void add_repeat(struct text *t, uint32_t min, uint32_t max)
 {
 	if (max == UINT32_MAX)
-		text_add(t, "{%u,}", min);
+		schema_text_add(t, "{%u,}", min);
 	else
-		text_add(t, "{%u,%u}", min, max);
+		schema_text_add(t, "{%u,%u}", min, max);
 }
 
 /* ---- strings ---- */
@@ -159,14 +159,14 @@ static int put_string(struct schema *s, const struct json_value *v,
 			max != UINT32_MAX))
 		return schema_fail(s, -EINVAL,
 				   "schema: 'pattern' is no string, or stands beside a length");
-	text_add(body, "\"\\\"\" ");
+	schema_text_add(body, "\"\\\"\" ");
 	if (pattern) {
 		ret = schema_pattern(s, body, pattern->text);
 	} else {
-		text_add(body, "char");
+		schema_text_add(body, "char");
 		add_repeat(body, min, max);
 	}
-	text_add(body, " \"\\\"\"");
+	schema_text_add(body, " \"\\\"\"");
 	return ret;
 }
 
@@ -195,14 +195,14 @@ static int put_array(struct schema *s, const struct json_value *v,
 	}
 	if (ret)
 		return ret;
-	text_add(body, "\"[\" ws ");
+	schema_text_add(body, "\"[\" ws ");
 	if (max) {
-		text_add(body, "(%s ws (\",\" ws %s ws)", name, name);
+		schema_text_add(body, "(%s ws (\",\" ws %s ws)", name, name);
 		add_repeat(body, min ? min - 1 : 0,
 			   max == UINT32_MAX ? max : max - 1);
-		text_add(body, ")%s ", min ? "" : "?");
+		schema_text_add(body, ")%s ", min ? "" : "?");
 	}
-	text_add(body, "\"]\"");
+	schema_text_add(body, "\"]\"");
 	return 0;
 }
 
@@ -237,7 +237,8 @@ static int check_required(struct object *o)
 			return schema_fail(o->s, -EINVAL, "schema: 'required' holds no names");
 		if (!json_get(o->properties, m->text))
 			return schema_fail(o->s, -EINVAL,
-					   "schema: '%.60s' is required, but not among 'properties'",
+					   "schema: '%.60s' is required, but not "
+					   "among 'properties'",
 					   m->text);
 	}
 	return 0;
@@ -278,11 +279,11 @@ static int put_member(struct object *o, const struct json_value *p,
 
 	if (ret)
 		return ret;
-	text_json(&quoted, &key);
+	schema_text_json(&quoted, &key);
 	if (!quoted.failed)
-		text_literal(body, quoted.p, quoted.n);
+		schema_text_literal(body, quoted.p, quoted.n);
 	body->failed |= quoted.failed;
-	text_add(body, " ws \":\" ws r%zu ws", rule);
+	schema_text_add(body, " ws \":\" ws r%zu ws", rule);
 	free(quoted.p);
 	return 0;
 }
@@ -302,13 +303,13 @@ static int put_rest(struct object *o, const struct json_value *p,
 		struct text body = { 0 };
 
 		if (!p && *o->more)
-			text_add(&body, "(%s%s (\",\" ws %s)*)?", lead[some],
+			schema_text_add(&body, "(%s%s (\",\" ws %s)*)?", lead[some],
 				 o->more, o->more);
 		else if (p)
-			text_add(&body, "%s%s r%zu", lead[some],
+			schema_text_add(&body, "%s%s r%zu", lead[some],
 				 member.p ? member.p : "", rest[1]);
 		if (p && !is_required(o, p->key))
-			text_add(&body, " | r%zu", rest[some]);
+			schema_text_add(&body, " | r%zu", rest[some]);
 		ret = schema_new_rule(o->s, NULL, &to[some]);
 		if (ret)
 			free(body.p);
@@ -349,7 +350,7 @@ static int put_object(struct schema *s, const struct json_value *v,
 	}
 	free(p);
 	if (!ret)
-		text_add(body, "\"{\" ws r%zu \"}\"", rest[0]);
+		schema_text_add(body, "\"{\" ws r%zu \"}\"", rest[0]);
 	return ret;
 }
 
@@ -363,12 +364,12 @@ static int put_values(struct schema *s, const struct json_value *first,
 	for (const struct json_value *m = first; m; m = m->next, some = 1) {
 		struct text t = { 0 };
 
-		text_json(&t, m);
-		text_add(body, some ? " | " : "");
+		schema_text_json(&t, m);
+		schema_text_add(body, some ? " | " : "");
 		if (t.failed)
 			body->failed = 1;
 		else
-			text_literal(body, t.p, t.n);
+			schema_text_literal(body, t.p, t.n);
 		free(t.p);
 	}
 	return some ? 0 : schema_fail(s, -EINVAL, "schema: 'enum' is empty");
@@ -386,7 +387,7 @@ static int put_any_of(struct schema *s, const struct json_value *v,
 	for (const struct json_value *m = list->first; !ret && m; m = m->next) {
 		ret = put_schema(s, m, &rule);
 		if (!ret)
-			text_add(body, "%sr%zu", m == list->first ? "" : " | ",
+			schema_text_add(body, "%sr%zu", m == list->first ? "" : " | ",
 				 rule);
 	}
 	return ret;
@@ -420,7 +421,7 @@ static int put_ref(struct schema *s, const struct json_value *v,
 				   ref->text);
 	ret = put_schema(s, at, &rule);
 	if (!ret)
-		text_add(body, "r%zu", rule);
+		schema_text_add(body, "r%zu", rule);
 	return ret;
 }
 
@@ -441,7 +442,7 @@ static int put_type(struct schema *s, const struct json_value *v,
 	    strcmp(type, "boolean") && strcmp(type, "null"))
 		return schema_fail(s, -EINVAL, "schema: no type '%.60s'", type);
 	ret = check_keywords(s, v, "of numbers, boolean or null", " type ");
-	text_add(body, "%s", type);
+	schema_text_add(body, "%s", type);
 	return ret;
 }
 
@@ -458,7 +459,7 @@ static int put_types(struct schema *s, const struct json_value *v,
 	     m = m->next) {
 		if (m->type != JSON_STRING)
 			return schema_fail(s, -EINVAL, "schema: 'type' is no name");
-		text_add(body, m == types->first ? "" : " | ");
+		schema_text_add(body, m == types->first ? "" : " | ");
 		ret = put_type(s, &none, m->text, body);
 	}
 	return ret;
@@ -471,7 +472,7 @@ static int put_body(struct schema *s, const struct json_value *v,
 	int ret;
 
 	if (v->type == JSON_TRUE) {
-		text_add(body, "value");
+		schema_text_add(body, "value");
 		return 0;
 	}
 	if (v->type != JSON_OBJECT)
@@ -506,7 +507,7 @@ static int put_body(struct schema *s, const struct json_value *v,
 	if (json_get(v, "properties"))
 		return put_object(s, v, body);
 	ret = check_keywords(s, v, "without a type", " ");
-	text_add(body, "value");
+	schema_text_add(body, "value");
 	return ret;
 }
 
@@ -550,7 +551,7 @@ int schema_to_gbnf(const char *text, size_t n, char **gbnf,
 	s.root = root;
 	ret = put_schema(&s, root, &rule);
 	if (!ret) {
-		text_add(&s.out, "root ::= r%zu\n%s", rule, basics);
+		schema_text_add(&s.out, "root ::= r%zu\n%s", rule, basics);
 		if (s.out.failed)
 			ret = schema_fail(&s, -ENOMEM, "%s", strerror(ENOMEM));
 	}

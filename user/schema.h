@@ -27,12 +27,12 @@ struct schema {
 int schema_fail(struct schema *s, int code, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
-void text_add(struct text *t, const char *fmt, ...)
+void schema_text_add(struct text *t, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 /* Bytes as a GBNF literal, quotes included. */
-void text_literal(struct text *t, const char *s, size_t n);
+void schema_text_literal(struct text *t, const char *s, size_t n);
 /* A value as JSON. */
-void text_json(struct text *t, const struct json_value *v);
+void schema_text_json(struct text *t, const struct json_value *v);
 
 /* The inside of a JSON string that matches @regex. */
 int schema_pattern(struct schema *s, struct text *body, const char *regex);

@@ -30,7 +30,7 @@ static int room(struct text *t, size_t more)
 	return 1;
 }
 
-void text_add(struct text *t, const char *fmt, ...)
+void schema_text_add(struct text *t, const char *fmt, ...)
 {
 	va_list ap;
 	int n;
@@ -46,18 +46,18 @@ void text_add(struct text *t, const char *fmt, ...)
 	t->n += (size_t)n;
 }
 
-void text_literal(struct text *t, const char *s, size_t n)
+void schema_text_literal(struct text *t, const char *s, size_t n)
 {
-	text_add(t, "\"");
+	schema_text_add(t, "\"");
 	for (size_t i = 0; i < n; i++) {
 		if (s[i] == '"' || s[i] == '\\')
-			text_add(t, "\\%c", s[i]);
+			schema_text_add(t, "\\%c", s[i]);
 		else if ((unsigned char)s[i] < 0x20 || s[i] == 0x7f)
-			text_add(t, "\\x%02x", (unsigned char)s[i]);
+			schema_text_add(t, "\\x%02x", (unsigned char)s[i]);
 		else
-			text_add(t, "%c", s[i]);
+			schema_text_add(t, "%c", s[i]);
 	}
-	text_add(t, "\"");
+	schema_text_add(t, "\"");
 }
 
 /* The one way in which the grammar writes a character of a string. */
@@ -67,29 +67,29 @@ static void json_char(struct text *t, char c)
 	const char *at = c ? strchr(from, c) : NULL;
 
 	if (at)
-		text_add(t, "\\%c", to[at - from]);
+		schema_text_add(t, "\\%c", to[at - from]);
 	else if ((unsigned char)c < 0x20 || c == 0x7f)
-		text_add(t, "\\u%04x", (unsigned char)c);
+		schema_text_add(t, "\\u%04x", (unsigned char)c);
 	else
-		text_add(t, "%c", c);
+		schema_text_add(t, "%c", c);
 }
 
 static void json_string(struct text *t, const char *s, size_t n)
 {
-	text_add(t, "\"");
+	schema_text_add(t, "\"");
 	for (size_t i = 0; i < n; i++)
 		json_char(t, s[i]);
-	text_add(t, "\"");
+	schema_text_add(t, "\"");
 }
 
-void text_json(struct text *t, const struct json_value *v)
+void schema_text_json(struct text *t, const struct json_value *v)
 {
 	static const char *const words[] = { "null", "false", "true" };
 	int object = v->type == JSON_OBJECT;
 
 	switch (v->type) {
 	case JSON_NUMBER:
-		text_add(t, "%s", v->text);
+		schema_text_add(t, "%s", v->text);
 		return;
 	case JSON_STRING:
 		json_string(t, v->text, v->len);
@@ -98,20 +98,20 @@ void text_json(struct text *t, const struct json_value *v)
 	case JSON_OBJECT:
 		break;
 	default:
-		text_add(t, "%s", words[v->type]);
+		schema_text_add(t, "%s", words[v->type]);
 		return;
 	}
-	text_add(t, object ? "{" : "[");
+	schema_text_add(t, object ? "{" : "[");
 	for (const struct json_value *c = v->first; c; c = c->next) {
 		if (object) {
 			json_string(t, c->key, strlen(c->key));
-			text_add(t, ": ");
+			schema_text_add(t, ": ");
 		}
-		text_json(t, c);
+		schema_text_json(t, c);
 		if (c->next)
-			text_add(t, ", ");
+			schema_text_add(t, ", ");
 	}
-	text_add(t, object ? "}" : "]");
+	schema_text_add(t, object ? "}" : "]");
 }
 
 /* ---- patterns: a part of ECMA 262 that needs no look-around ---- */
@@ -135,7 +135,7 @@ static int put_char(struct pattern *r, char c)
 	struct text t = { 0 };
 
 	json_char(&t, c);
-	text_literal(r->out, t.p, t.n);
+	schema_text_literal(r->out, t.p, t.n);
 	free(t.p);
 	return t.failed ? -ENOMEM : 0;
 }
@@ -157,9 +157,9 @@ static int put_class_char(struct pattern *r, char c)
 	if (c == '"' || c == '\\' || (unsigned char)c < 0x20)
 		return bad(r, "a quote or backslash in a class");
 	if (strchr("[]-^", c))
-		text_add(r->out, "\\%c", c);
+		schema_text_add(r->out, "\\%c", c);
 	else
-		text_add(r->out, "%c", c);
+		schema_text_add(r->out, "%c", c);
 	return 0;
 }
 
@@ -171,28 +171,28 @@ static int put_class(struct pattern *r)
 	r->p += negated;
 	if (*r->p == ']')
 		return bad(r, "an empty class");
-	text_add(r->out, negated ? "[^\"\\\\\\x00-\\x1f\\x7f" : "[");
+	schema_text_add(r->out, negated ? "[^\"\\\\\\x00-\\x1f\\x7f" : "[");
 	while (!ret && *r->p && *r->p != ']') {
 		char c = *r->p++;
 
 		if (c == '\\') {
 			c = *r->p++;
 			if (shorthand(c))
-				text_add(r->out, "%s", shorthand(c));
+				schema_text_add(r->out, "%s", shorthand(c));
 			else
 				ret = is_plain_escape(c) ?
 					put_class_char(r, c) :
 					bad(r, "an escape of this kind");
 		} else if (c == '-' && r->p[0] != ']' && r->p[-2] != '[' &&
 			   r->p[-2] != '^') {
-			text_add(r->out, "-");
+			schema_text_add(r->out, "-");
 		} else {
 			ret = put_class_char(r, c);
 		}
 	}
 	if (!ret && *r->p++ != ']')
 		ret = bad(r, "a class that does not end");
-	text_add(r->out, "]");
+	schema_text_add(r->out, "]");
 	return ret;
 }
 
@@ -201,7 +201,7 @@ static int put_escape(struct pattern *r)
 	char c = *r->p ? *r->p++ : 0;
 
 	if (shorthand(c)) {
-		text_add(r->out, "[%s]", shorthand(c));
+		schema_text_add(r->out, "[%s]", shorthand(c));
 		return 0;
 	}
 	return is_plain_escape(c) ? put_char(r, c) :
@@ -221,9 +221,9 @@ static int put_group(struct pattern *r)
 	}
 	if (++r->depth > 50)
 		return bad(r, "so many brackets");
-	text_add(r->out, "(");
+	schema_text_add(r->out, "(");
 	ret = put_alternatives(r);
-	text_add(r->out, ")");
+	schema_text_add(r->out, ")");
 	r->depth--;
 	if (!ret && *r->p++ != ')')
 		ret = bad(r, "a bracket that does not close");
@@ -235,11 +235,11 @@ static int put_quantifier(struct pattern *r)
 	char c = *r->p;
 
 	if (c == '*' || c == '+' || c == '?') {
-		text_add(r->out, "%c", c);
+		schema_text_add(r->out, "%c", c);
 		r->p++;
 	} else if (c == '{') {
 		do
-			text_add(r->out, "%c", *r->p);
+			schema_text_add(r->out, "%c", *r->p);
 		while (*r->p && *r->p++ != '}');
 	} else {
 		return 0;
@@ -253,7 +253,7 @@ static int put_piece(struct pattern *r)
 	char c = *r->p++;
 	int ret = 0;
 
-	text_add(r->out, " ");
+	schema_text_add(r->out, " ");
 	if (c == '[')
 		ret = put_class(r);
 	else if (c == '(')
@@ -261,7 +261,7 @@ static int put_piece(struct pattern *r)
 	else if (c == '\\')
 		ret = put_escape(r);
 	else if (c == '.')
-		text_add(r->out, "char");
+		schema_text_add(r->out, "char");
 	else if (c == '^' || c == '$')
 		ret = bad(r, "an anchor inside");
 	else if (strchr("*+?{}]", c))
@@ -273,7 +273,7 @@ static int put_piece(struct pattern *r)
 
 		while (((unsigned char)*r->p & 0xc0) == 0x80)
 			r->p++;
-		text_literal(r->out, from, (size_t)(r->p - from));
+		schema_text_literal(r->out, from, (size_t)(r->p - from));
 	}
 	return ret ? ret : put_quantifier(r);
 }
@@ -285,7 +285,7 @@ static int put_alternatives(struct pattern *r)
 	while (!ret && *r->p && *r->p != ')' &&
 	       !(*r->p == '$' && !r->p[1] && !r->depth)) {
 		if (*r->p == '|') {
-			text_add(r->out, some ? " |" : " \"\" |");
+			schema_text_add(r->out, some ? " |" : " \"\" |");
 			r->p++;
 			some = 0;
 			continue;
@@ -294,7 +294,7 @@ static int put_alternatives(struct pattern *r)
 		some = 1;
 	}
 	if (!some)
-		text_add(r->out, " \"\"");
+		schema_text_add(r->out, " \"\"");
 	return ret;
 }
 
@@ -306,14 +306,14 @@ int schema_pattern(struct schema *s, struct text *body, const char *regex)
 	if (*r.p == '^')
 		r.p++;
 	else
-		text_add(body, "char* ");
-	text_add(body, "(");
+		schema_text_add(body, "char* ");
+	schema_text_add(body, "(");
 	ret = put_alternatives(&r);
-	text_add(body, ")");
+	schema_text_add(body, ")");
 	if (ret)
 		return ret;
 	if (!*r.p)
-		text_add(body, " char*");
+		schema_text_add(body, " char*");
 	else if (r.p[0] != '$' || r.p[1])
 		return bad(&r, "a bracket that was not open");
 	return 0;
@@ -365,7 +365,7 @@ static int put_ways(struct keys *k, const char *prefix, size_t len,
 	struct text plain = { 0 }, escapes = { 0 };
 	int ret = 0, ends = 0;
 
-	text_add(&plain, " | [^\"\\\\\\x00-\\x1f\\x7f");
+	schema_text_add(&plain, " | [^\"\\\\\\x00-\\x1f\\x7f");
 	for (size_t i = 0; !ret && i < k->n; i++) {
 		const char *at = k->key[i] + len;
 		size_t unit, rule;
@@ -379,23 +379,23 @@ static int put_ways(struct keys *k, const char *prefix, size_t len,
 		ret = put_other(k, k->key[i], len + unit, &rule);
 		if (ret)
 			break;
-		text_add(body, " | ");
-		text_literal(body, at, unit);
-		text_add(body, " r%zu", rule);
+		schema_text_add(body, " | ");
+		schema_text_literal(body, at, unit);
+		schema_text_add(body, " r%zu", rule);
 		if (*at == '\\')
-			text_add(&escapes, "%c", at[1]);
+			schema_text_add(&escapes, "%c", at[1]);
 		else if (strchr("[]-^", *at))
-			text_add(&plain, "\\%c", *at);
+			schema_text_add(&plain, "\\%c", *at);
 		else
-			text_add(&plain, "%.*s", (int)unit, at);
+			schema_text_add(&plain, "%.*s", (int)unit, at);
 	}
-	text_add(body, "%s] char*", plain.p ? plain.p : "");
+	schema_text_add(body, "%s] char*", plain.p ? plain.p : "");
 	for (const char *c = "\"\\bfnrt"; *c; c++)
 		if (!escapes.n || !memchr(escapes.p, *c, escapes.n))
-			text_add(body, " | \"\\\\%s%c\" char*",
+			schema_text_add(body, " | \"\\\\%s%c\" char*",
 				 *c == '"' || *c == '\\' ? "\\" : "", *c);
 	if (!ends)
-		text_add(body, " | \"\"");
+		schema_text_add(body, " | \"\"");
 	if (plain.failed || escapes.failed)
 		ret = -ENOMEM;
 	free(plain.p);
@@ -417,7 +417,7 @@ static int put_other(struct keys *k, const char *prefix, size_t len,
 		return ret ? ret : schema_fail(k->s, -ENOMEM, "%s",
 					       strerror(ENOMEM));
 	}
-	text_add(&all, "%s", body.p + 3);	/* the first bar */
+	schema_text_add(&all, "%s", body.p + 3);	/* the first bar */
 	free(body.p);
 	return schema_put_rule(k->s, *rule, &all);
 }
@@ -433,7 +433,7 @@ int schema_other_key(struct schema *s, const struct json_value *object,
 	for (; k.key && m; m = m->next) {
 		struct text t = { 0 };
 
-		text_add(&t, "%s", "");
+		schema_text_add(&t, "%s", "");
 		for (const char *c = m->key; *c; c++)
 			json_char(&t, *c);
 		if (t.failed)

@@ -72,6 +72,45 @@ run --json "${ask[@]}" --ctx 64 -n 200 --logit-bias 40=1000 x
 is "a full context ends the turn" out_has '"finish": "context"'
 run --json "${ask[@]}" --ctx 64 -n 200 --shift --keep 4 --logit-bias 40=1000 x
 is "--shift goes on" out_has '"finish": "length", .*"n_gen": 200'
+printf 'root ::= ("yes" | "no") "!"\n' >"$work/g"
+run "${ask[@]}" --grammar "$work/g" 'Is it so?'
+is "--grammar" out_has '^(yes|no)!$'
+run --json "${ask[@]}" --grammar "$work/g" 'Is it so?'
+is "--grammar: the end" out_has '"finish": "eog"'
+run --json "${ask[@]}" --grammar "$work/g" -n 1 --stop '!' --logprobs 2 'So?'
+is "--grammar beside others" exits 0
+printf 'root ::= root "a"\n' >"$work/g"
+run "${ask[@]}" --grammar "$work/g" x
+is "a grammar that is none" exits 2
+is "a grammar that is none: why" err_has 'g: grammar, line 1: .*left recursion'
+run "${ask[@]}" --grammar /no/such x
+is "no such grammar" exits 2
+cat >"$work/schema" <<'END'
+{"type": "object", "properties": {"name": {"type": "string", "maxLength": 8},
+ "n": {"type": "integer"}, "list": {"type": "array", "items": {"enum": ["x", 2]},
+ "maxItems": 3}}, "required": ["name", "n"]}
+END
+for seed in 1 2 3 4 5 6 7 8; do
+	run --user -m "$model" ask --raw --seed $seed --temp 1.5 --top-k 0 -n 200 \
+		--json-schema "$work/schema" 'A file:'
+	is "--json-schema, seed $seed" python3 - "$work/out" <<'END'
+import json, sys
+d = json.load(open(sys.argv[1]))
+assert set(d) <= {"name", "n", "list"} and isinstance(d["name"], str)
+assert isinstance(d["n"], int) and len(d["name"]) <= 8
+assert all(x in ("x", 2) for x in d.get("list", []))
+END
+done
+echo '{"type": "string", "format": "date"}' >"$work/schema"
+run "${ask[@]}" --json-schema "$work/schema" x
+is "a schema that is not supported" exits 2
+is "its keyword is named" err_has "'format' is not supported"
+
+run --user -m "$model" score --raw --prompt 'Once upon a time' ' there was' x
+is "score" out_has $'^-[0-9.]+\t[0-9]+\t there was$'
+run --user -m "$model" --json embed 'Once upon a time'
+is "embed" out_has '^\{"pooling": "mean", "embedding": \[-?[0-9]'
+
 for t in 1 3; do
 	run "${ask[@]}" -t $t --ctx 64 -n 150 --shift --keep 4 'Once upon a time'
 	mv "$work/out" "$work/shift$t"

@@ -56,6 +56,14 @@ check "embedding: mean" same embed "$PROMPT, and so on."
 check "embedding: last" same embed --json --pooling last "$PROMPT, and so on."
 check "embedding: a number per channel" test \
 	"$(tr ',' '\n' <"$TMP/device" | wc -l)" -gt 16
+echo '{"type": "object", "properties": {"a": {"type": "integer"}, "b":
+{"type": "string", "maxLength": 9}}, "required": ["a", "b"]}' >"$TMP/schema"
+check "JSON by a schema" same ask --raw --seed 2 --temp 1.2 --json-schema \
+	"$TMP/schema" "$PROMPT"
+check "JSON by a schema: it is" grep -qE '^\{.*"a".*"b".*\}$' "$TMP/device"
+printf 'root ::= ("yes" | "no") ("!" | "?"){1,3}\n' >"$TMP/g"
+check "grammar" same ask --json --raw --temp 0 --grammar "$TMP/g" "$PROMPT"
+check "grammar: followed" grep -qE '"text": "(yes|no)[!?]+"' "$TMP/device"
 rmmod llamux
 check "log is clean" test -z "$(dmesg | grep -iE 'llamux.*(error|fail)')"
 finish

@@ -101,7 +101,7 @@ static unsigned int size_of(unsigned int nr)
 	static const unsigned int more[] = {
 		sizeof(struct llamux_stops), sizeof(struct llamux_biases),
 		sizeof(struct llamux_logprobs), sizeof(struct llamux_score),
-		sizeof(struct llamux_embed)
+		sizeof(struct llamux_embed), sizeof(struct llamux_grammar)
 	};
 
 	if (nr < sizeof(sizes) / sizeof(*sizes))
@@ -117,7 +117,7 @@ static unsigned int dir_of(unsigned int nr)
 {
 	static const unsigned char dirs[] = { 2, 2, 1, 1, 1, 3, 3, 2, 3, 0, 0, 1 };
 
-	static const unsigned char more[] = { 1, 1, 3, 1, 3 };
+	static const unsigned char more[] = { 1, 1, 3, 1, 3, 1 };
 
 	if (nr < sizeof(dirs))
 		return dirs[nr];

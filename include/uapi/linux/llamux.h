@@ -315,6 +315,30 @@ struct llamux_embed {
 	__u32 reserved;
 };
 
+/*
+ * LLAMUX_IOC_SET_GRAMMAR: answers are sentences of a grammar, a pushdown
+ * automaton over bytes; tokens that do not fit cannot be chosen, and those
+ * that end a turn only where a sentence may end. From the next turn on, in
+ * place of the one before; @len 0: none. libllamux makes @blob from GBNF or a
+ * JSON schema. It is, little-endian:
+ *
+ *	__u32	0x3147584c, nodes (at most 32768), sets (at most 4096), start
+ *	nodes of 8 bytes: __u8 op, lo, hi, 0; __u16 a, b
+ *	sets of 32 bytes: bit (b & 7) of byte b / 8 for each byte b
+ *
+ * op 0: back to where the rule was called, or, called from nowhere, the end
+ * of a sentence; 1: a byte lo..hi, then node a; 2: a byte of set a, then node
+ * b; 3: both a and b; 4: a as a rule, then b. Fields not named are 0.
+ * Errors: EINVAL not such a thing; E2BIG too ambiguous or too deep to be
+ * followed (a turn that gets there fails with it); EBUSY in mid-turn; ENOMEM;
+ * ENODEV.
+ */
+struct llamux_grammar {
+	__u64 blob;		/* const void * */
+	__u32 len;
+	__u32 reserved;
+};
+
 #define LLAMUX_IOC_INFO _IOR(LLAMUX_IOC_MAGIC, 0x00, struct llamux_info)
 #define LLAMUX_IOC_GET_PARAMS _IOR(LLAMUX_IOC_MAGIC, 0x01, struct llamux_params)
 #define LLAMUX_IOC_SET_PARAMS _IOW(LLAMUX_IOC_MAGIC, 0x02, struct llamux_params)
@@ -338,10 +362,12 @@ struct llamux_embed {
 #define LLAMUX_IOC_LOGPROBS _IOWR(LLAMUX_IOC_MAGIC, 0x12, struct llamux_logprobs)
 #define LLAMUX_IOC_SCORE _IOW(LLAMUX_IOC_MAGIC, 0x13, struct llamux_score)
 #define LLAMUX_IOC_EMBED _IOWR(LLAMUX_IOC_MAGIC, 0x14, struct llamux_embed)
+#define LLAMUX_IOC_SET_GRAMMAR \
+	_IOW(LLAMUX_IOC_MAGIC, 0x15, struct llamux_grammar)
 
 /*
  * LLAMUX_IOC_FORK: a new descriptor with a conversation that goes on from
- * where this one is: same model, parameters, text written and not yet
+ * where this one is: same model, parameters (no grammar), text written and not yet
  * answered. What was not read of an answer stays here. The KV of the past is
  * shared, not copied. Returns the descriptor. Errors: EBUSY in mid-turn, EMFILE,
  * and those of open.
