@@ -45,5 +45,5 @@ refused attention.head_count_kv=0 'head_count_kv: 0'
 refused embedding_length=0 'embedding_length: 0'
 refused embedding_length=4294967295 'embedding_length: 4294967295'
 refused context_length=0 'context_length: 0'
-refused rope.dimension_count=3 'rope\.dimension_count 3 is odd'
+refused rope.dimension_count=3 'rope\.dimension_count.* 3 is odd'
 finish
