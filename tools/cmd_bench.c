@@ -297,6 +297,6 @@ const struct command command_bench = {
 	"  -b, --batch N       tokens prefilled at a time\n"
 	"  -r, --repeats N     median of N runs (3)\n"
 	"  --tokens-out FILE   write the token ids, for llamux logits\n"
-	"  --kv TYPE           of the KV cache: f16, f32, q8_0 or q4_0\n",
+	"  --kv f16|f32|q8_0|q4_0  type of the KV cache\n",
 	.main = main_bench,
 };

@@ -213,6 +213,6 @@ const struct command command_logits = {
 	"  --all               of every position, not only the last\n"
 	"  --batch B           prefill B tokens at a time\n"
 	"  --ctx N             tokens of context\n"
-	"  --kv TYPE           of the KV cache: f16, f32, q8_0 or q4_0\n",
+	"  --kv f16|f32|q8_0|q4_0  type of the KV cache\n",
 	.main = main_logits,
 };

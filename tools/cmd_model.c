@@ -163,7 +163,7 @@ const struct command command_load = {
 	"  --default           new conversations use it\n"
 	"  --ctx N             tokens of context\n"
 	"  --sessions N        full contexts to plan memory for\n"
-	"  --kv TYPE           of the KV cache: f16, f32, q8_0 or q4_0\n",
+	"  --kv f16|f32|q8_0|q4_0  type of the KV cache\n",
 	.main = main_load,
 };
 

@@ -167,7 +167,7 @@ const struct command command_plan = {
 	.options =
 	"  --ctx N             tokens of context\n"
 	"  --sessions N        full contexts at the same time\n"
-	"  --kv TYPE           of the KV cache: f16, f32, q8_0 or q4_0\n"
+	"  --kv f16|f32|q8_0|q4_0  type of the KV cache\n"
 	"  --available BYTES   as if so much memory were there\n",
 	.main = main_plan,
 };

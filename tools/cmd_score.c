@@ -134,7 +134,7 @@ const struct command command_score = {
 	"  --system TEXT       instructions before the conversation\n"
 	"  --raw               no chat format; control tokens are parsed\n"
 	"  --ctx N             tokens of context (with --user)\n"
-	"  --kv f16|f32        type of the KV cache (with --user)\n",
+	"  --kv f16|f32|q8_0|q4_0  type of the KV cache (with --user)\n",
 	.main = main_score,
 };
 
@@ -242,6 +242,6 @@ const struct command command_embed = {
 	.options =
 	"  --pooling mean|last of all tokens (default), or the last one\n"
 	"  --ctx N             tokens of context (with --user)\n"
-	"  --kv f16|f32        type of the KV cache (with --user)\n",
+	"  --kv f16|f32|q8_0|q4_0  type of the KV cache (with --user)\n",
 	.main = main_embed,
 };

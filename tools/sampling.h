@@ -60,7 +60,7 @@ enum {
 	"  --raw               no chat format; control tokens are parsed\n" \
 	"  --no-think          no thoughts before the answer, if the model can\n" \
 	"  --ctx N             tokens of context (with --user)\n" \
-	"  --kv TYPE           f16, f32, q8_0 or q4_0 KV cache (with --user)\n"
+	"  --kv f16|f32|q8_0|q4_0  type of the KV cache (with --user)\n"
 
 struct sampling {
 	uint32_t set;		/* bits below: given on the command line */
