@@ -67,13 +67,18 @@ check "--ctx is for --user: 2" exits 2 "$llamux" ask --ctx 64 x
 pid=$!
 sleep 1
 check "ps" sh -c "$llamux ps >$TMP/ps"
-check "top" exits 0 "$llamux" top -d 0.5
-check "top: the conversation" grep -qE "^ +[0-9]+ root +$pid " "$TMP/out"
 kill -INT "$pid" 2>/dev/null
 wait "$pid"
 status=$?
 check "Ctrl-C: 130, or it was over" test "$status" -eq 130 -o "$status" -eq 0
 check "ps --json" exits 0 "$llamux" --json ps
+
+# A conversation of this shell, which stays.
+exec 4<>/dev/llama
+echo x >&4
+check "top" exits 0 "$llamux" top -d 0.5
+check "top: the conversation" grep -qE "^ +[0-9]+ root +$$ " "$TMP/out"
+exec 4>&-
 
 check "default" exits 0 "$llamux" default two
 check "default: shown" sh -c "$llamux models | grep -q '^two .* \* '"
