@@ -388,6 +388,29 @@ INL void mm_float(const struct mm *m, u32 t, u32 what)
 	} while (0)
 #endif
 
+/* Apart, so that no frame has the variables of all of them. */
+#define APART static __attribute__((__noinline__))
+
+APART void mm_strip_nvfp4(const struct mm *m, u32 t)
+{
+	BY_T(t, mm_nvfp4(m, T));
+}
+
+APART void mm_strip_codes2(u32 type, const struct mm *m, u32 t)
+{
+	BY_T(t, mm_codebook(m, T, 2, type));
+}
+
+APART void mm_strip_codes3(u32 type, const struct mm *m, u32 t)
+{
+	BY_T(t, mm_codebook(m, T, 3, type));
+}
+
+APART void mm_strip_codes4(u32 type, const struct mm *m, u32 t)
+{
+	BY_T(t, mm_codebook(m, T, 4, type));
+}
+
 static void mm_strip(u32 type, const struct mm *m, u32 t)
 {
 	switch (type) {
@@ -408,16 +431,16 @@ static void mm_strip(u32 type, const struct mm *m, u32 t)
 	case LX_TYPE_Q3_K: BY_T(t, mm_k36(m, T, false)); break;
 	case LX_TYPE_Q2_K: BY_T(t, mm_q2_k(m, T)); break;
 	case LX_TYPE_IQ4_XS: BY_T(t, mm_iq4_xs(m, T)); break;
-	case LX_TYPE_NVFP4: BY_T(t, mm_nvfp4(m, T)); break;
+	case LX_TYPE_NVFP4: mm_strip_nvfp4(m, t); break;
 	case LX_TYPE_TQ1_0: case LX_TYPE_TQ2_0:
-		BY_T(t, mm_codebook(m, T, 2, type));
-		break;
-	case LX_TYPE_IQ3_XXS: case LX_TYPE_IQ3_S:
-		BY_T(t, mm_codebook(m, T, 4, type));
+		mm_strip_codes2(type, m, t);
 		break;
 	case LX_TYPE_IQ1_S: case LX_TYPE_IQ1_M: case LX_TYPE_IQ2_XXS:
 	case LX_TYPE_IQ2_XS: case LX_TYPE_IQ2_S:
-		BY_T(t, mm_codebook(m, T, 3, type));
+		mm_strip_codes3(type, m, t);
+		break;
+	case LX_TYPE_IQ3_XXS: case LX_TYPE_IQ3_S:
+		mm_strip_codes4(type, m, t);
 		break;
 	}
 }
