@@ -6,6 +6,7 @@
 #
 # TIMEOUT: 120
 """Run by tests/run."""
+import json
 import os
 import socket
 import stat
@@ -184,6 +185,50 @@ def test_ollama(g, text):
     check("Ollama load", r["done_reason"] == "load", r)
 
 
+SCHEMA = {"type": "object", "required": ["kind", "size", "open"],
+          "additionalProperties": False, "properties": {
+              "kind": {"enum": ["file", "directory"]},
+              "size": {"type": "integer"}, "open": {"type": "boolean"}}}
+
+
+def fits(text):
+    v = json.loads(text)
+    return (set(v) == {"kind", "size", "open"} and
+            v["kind"] in ("file", "directory") and type(v["size"]) is int and
+            type(v["open"]) is bool)
+
+
+def test_shapes(g):
+    ask = {"messages": user(QUESTION), "temperature": 1, "max_tokens": 200,
+           "response_format": {"type": "json_schema", "json_schema": {
+               "name": "x", "schema": SCHEMA}}}
+    for seed in range(5):
+        r = g.ask("/v1/chat/completions", dict(ask, seed=seed)).json()
+        check("an answer as the schema has it", fits(
+            r["choices"][0]["message"]["content"]), r)
+    r = g.ask("/api/chat", {"messages": user(QUESTION), "stream": False,
+                            "format": SCHEMA, "options": {"seed": 3}}).json()
+    check("Ollama's too", fits(r["message"]["content"]), r)
+    r = g.ask("/v1/chat/completions", dict(
+        ask, response_format={"type": "json_object"})).json()
+    text = r["choices"][0]["message"]["content"]
+    check("an object", text.lstrip().startswith("{"), r)
+
+
+def test_embeddings(g):
+    texts = ["What is an inode?", "signals", "What is an inode?"]
+    r = g.ask("/v1/embeddings", {"input": texts}).json()
+    v = [e["embedding"] for e in r["data"]]
+    check("embeddings", [e["index"] for e in r["data"]] == [0, 1, 2] and
+          r["usage"]["prompt_tokens"] > 3, r["usage"])
+    check("of length 1", all(abs(sum(x * x for x in e) - 1) < 1e-4 for e in v))
+    check("equal texts, equal vectors", v[0] == v[2] and v[0] != v[1])
+    r = g.ask("/api/embed", {"model": "llamux-default", "input": texts[1]}).json()
+    check("Ollama's", r["embeddings"] == [v[1]], r)
+    r = g.ask("/api/embeddings", {"prompt": texts[1]}).json()
+    check("Ollama's older", r["embedding"] == v[1], r)
+
+
 def test_errors(g):
     chat = "/v1/chat/completions"
     say = {"messages": user("x")}
@@ -210,9 +255,17 @@ def test_errors(g):
         (chat, dict(say, top_logprobs=2), 400, "top_logprobs"),
         (chat, dict(say, logprobs=True, top_logprobs=21), 400, "top_logprobs"),
         (chat, dict(say, tools=[{"type": "function"}]), 400, "tools"),
-        (chat, dict(say, response_format={"type": "json_object"}), 400,
+        (chat, dict(say, response_format={"type": "xml"}), 400,
          "response_format"),
-        ("/v1/embeddings", {"input": "x"}, 400, None),
+        (chat, dict(say, response_format={"type": "json_schema"}), 400,
+         "response_format"),
+        (chat, dict(say, response_format={"type": "json_schema",
+                    "json_schema": {"schema": {"type": "number",
+                                               "multipleOf": 3}}}), 400, None),
+        ("/v1/embeddings", {"input": []}, 400, "input"),
+        ("/v1/embeddings", {"input": ["x", 5]}, 400, "input"),
+        ("/v1/embeddings", {"input": "x", "encoding_format": "base64"}, 400,
+         "encoding_format"),
         (chat, dict(say, model="nobody"), 404, None),
         (chat, dict(say, model=5), 400, "model"),
         ("/v1/completions", {"prompt": [1, 2]}, 400, "prompt"),
@@ -477,6 +530,8 @@ def main():
         timed(test_completions, g)
         timed(test_logprobs, g, text)
         timed(test_ollama, g, text)
+        timed(test_shapes, g)
+        timed(test_embeddings, g)
         timed(test_parallel, g)
         timed(test_connections, g)
         timed(test_vanishing, g)

@@ -39,6 +39,7 @@ void answer_free(struct answer *a)
 	turn_end(&a->turn);
 	prompt_free(&a->ask.prompt);
 	free(a->ask.biases.v);
+	shape_free(&a->ask.shape);
 	buffer_free(&a->out);
 	free(a);
 }

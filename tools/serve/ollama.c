@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "answer.h"
+#include "embed.h"
 #include "field.h"
 #include "ollama.h"
 #include "server.h"
@@ -146,11 +147,6 @@ enum MHD_Result ollama_show(struct request *r)
 /* What would change the answer and is not there. 0 or -1. */
 static int refuse(struct problem *p, const json_t *json)
 {
-	json_t *format = json_object_get(json, "format");
-
-	if (json_is_object(format) || json_string_length(format))
-		return problem_field(p, "format",
-				     "formats are not supported yet");
 	if (json_array_size(json_object_get(json, "tools")))
 		return problem_field(p, "tools", "tools are not supported yet");
 	if (json_string_length(json_object_get(json, "suffix")))
@@ -178,7 +174,8 @@ static int common(struct answer *a, const json_t *json)
 	    refuse(p, json) ||
 	    sampling_ollama(&a->ask.sampling, p, options) ||
 	    stops_parse(&a->ask.stops, p, json_object_get(options, "stop"),
-			"stop"))
+			"stop") ||
+	    shape_ollama(&a->ask.shape, p, json_object_get(json, "format")))
 		return -1;
 	return 0;
 }
@@ -355,9 +352,30 @@ enum MHD_Result ollama_generate(struct request *r)
 	return answer_serve(a);
 }
 
+/* /api/embed has "input" and gives all; the older /api/embeddings "prompt". */
 enum MHD_Result ollama_embed(struct request *r)
 {
-	problem_set(&r->problem, 400, NULL,
-		    "embeddings are not supported yet");
-	return reply_problem(r);
+	json_t *input = json_object_get(r->json, "input");
+	const char *name = NULL, *field = input ? "input" : "prompt";
+	struct embedded e;
+	json_t *reply;
+
+	if (!input)
+		input = json_object_get(r->json, "prompt");
+	if (model_name(&r->problem, r->json, &name) ||
+	    embed_texts(&e, r, name, input, field))
+		return reply_problem(r);
+	if (!strcmp(field, "prompt"))
+		reply = json_pack("{s:O}", "embedding",
+				  json_array_get(e.vectors, 0));
+	else
+		reply = json_pack("{s:s, s:O, s:I, s:I}",
+				  "model", name && *name ? name : e.model,
+				  "embeddings", e.vectors,
+				  "total_duration",
+				  (json_int_t)(now_ns() - r->start),
+				  "prompt_eval_count",
+				  (json_int_t)e.n_tokens);
+	json_decref(e.vectors);
+	return reply_json(r, 200, reply);
 }

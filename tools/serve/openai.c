@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "answer.h"
+#include "embed.h"
 #include "field.h"
 #include "openai.h"
 #include "server.h"
@@ -70,12 +71,6 @@ static int refuse(struct problem *p, const json_t *json)
 /* Fields that wait for the engine. 0 or -1. */
 static int not_yet(struct problem *p, const json_t *json)
 {
-	json_t *format = json_object_get(json, "response_format");
-	const char *type = json_string_value(json_object_get(format, "type"));
-
-	if (format && !json_is_null(format) && (!type || strcmp(type, "text")))
-		return problem_field(p, "response_format",
-				     "only the response format 'text' is supported yet");
 	if (json_array_size(json_object_get(json, "tools")))
 		return problem_field(p, "tools", "tools are not supported yet");
 	return 0;
@@ -95,7 +90,9 @@ static int common(struct answer *a, const json_t *json)
 	    stops_parse(&a->ask.stops, p, json_object_get(json, "stop"),
 			"stop") ||
 	    biases_parse(&a->ask.biases, p,
-			 json_object_get(json, "logit_bias")))
+			 json_object_get(json, "logit_bias")) ||
+	    shape_openai(&a->ask.shape, p,
+			 json_object_get(json, "response_format")))
 		return -1;
 	return 0;
 }
@@ -338,9 +335,45 @@ enum MHD_Result openai_completions(struct request *r)
 
 /* ---- embeddings ---- */
 
+/* encoding_format: float only. 0 or -1. */
+static int embedding_format(struct problem *p, const json_t *json)
+{
+	const char *format = NULL;
+	int64_t n = 0;
+
+	if (field_string(p, json, "encoding_format", &format) < 0 ||
+	    field_int(p, json, "dimensions", 1, INT64_MAX, &n) < 0)
+		return -1;
+	if (format && strcmp(format, "float"))
+		return problem_field(p, "encoding_format",
+				     "only the encoding 'float' is supported");
+	if (n)
+		return problem_field(p, "dimensions",
+				     "dimensions are the model's own");
+	return 0;
+}
+
 enum MHD_Result openai_embeddings(struct request *r)
 {
-	problem_set(&r->problem, 400, NULL,
-		    "embeddings are not supported yet");
-	return reply_problem(r);
+	json_t *data = NULL, *v;
+	struct embedded e;
+	const char *model = NULL;
+	size_t i;
+
+	if (field_string(&r->problem, r->json, "model", &model) < 0 ||
+	    embedding_format(&r->problem, r->json) ||
+	    embed_texts(&e, r, model, json_object_get(r->json, "input"),
+			"input"))
+		return reply_problem(r);
+	data = json_array();
+	json_array_foreach(e.vectors, i, v)
+		json_array_append_new(data, json_pack(
+			"{s:s, s:i, s:O}", "object", "embedding",
+			"index", (int)i, "embedding", v));
+	json_decref(e.vectors);
+	return reply_json(r, 200, json_pack(
+		"{s:s, s:o, s:s, s:{s:I, s:I}}", "object", "list",
+		"data", data, "model", e.model, "usage",
+		"prompt_tokens", (json_int_t)e.n_tokens,
+		"total_tokens", (json_int_t)e.n_tokens));
 }

@@ -73,6 +73,8 @@ static int configure(struct turn *t)
 	if (!ret && t->ask->biases.n)
 		ret = llamux_set_bias(t->l, t->ask->biases.v,
 				      t->ask->biases.n);
+	if (!ret)
+		ret = shape_apply(&t->ask->shape, t->l);
 	return ret ? fail(t, ret) : 0;
 }
 
@@ -114,14 +116,19 @@ static int fetch(struct turn *t)
 	return 0;
 }
 
+int turn_open(struct turn *t, struct request *r, const struct ask *ask)
+{
+	*t = (struct turn){ .request = r, .ask = ask, .start = now_ns(),
+			    .over = true };
+	connection_watch(r->connection, true);
+	return enter(t) || open_model(t) ? -1 : 0;
+}
+
 int turn_start(struct turn *t, struct request *r, const struct ask *ask)
 {
 	int ret;
 
-	*t = (struct turn){ .request = r, .ask = ask, .start = now_ns(),
-			    .over = true };
-	connection_watch(r->connection, true);
-	if (enter(t) || open_model(t) || configure(t))
+	if (turn_open(t, r, ask) || configure(t))
 		return -1;
 	ret = prompt_write(&ask->prompt, t->l);
 	if (ret)

@@ -9,6 +9,7 @@
 #include "logprobs.h"
 #include "prompt.h"
 #include "sampling.h"
+#include "shape.h"
 #include "stop.h"
 
 struct request;
@@ -20,6 +21,7 @@ struct ask {
 	struct sampling sampling;
 	struct stops stops;
 	struct biases biases;
+	struct shape shape;
 	struct logprobs logprobs;	/* wanted, top */
 };
 
@@ -39,6 +41,11 @@ struct turn {
 	bool over;		/* nothing more is to be read */
 };
 
+/*
+ * A place in the queue and a conversation, for what is not an answer. 0, or -1
+ * with the request's problem set; turn_end() is called all the same.
+ */
+int turn_open(struct turn *t, struct request *r, const struct ask *ask);
 /* Up to the first text. 0, or -1 with the request's problem set. */
 int turn_start(struct turn *t, struct request *r, const struct ask *ask);
 /*
