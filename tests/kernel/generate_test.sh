@@ -65,5 +65,7 @@ printf 'root ::= ("yes" | "no") ("!" | "?"){1,3}\n' >"$TMP/g"
 check "grammar" same ask --json --raw --temp 0 --grammar "$TMP/g" "$PROMPT"
 check "grammar: followed" grep -qE '"text": "(yes|no)[!?]+"' "$TMP/device"
 rmmod llamux
-check "log is clean" test -z "$(dmesg | grep -iE 'llamux.*(error|fail)')"
+# Of a module that is not signed, a stock kernel says so.
+check "log is clean" test -z "$(dmesg | grep -v 'module verification failed' |
+	grep -iE 'llamux.*(error|fail)')"
 finish
