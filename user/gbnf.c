@@ -224,11 +224,13 @@ static int by_lo(const void *a, const void *b)
 /* Sort and join the ranges from @first on; what surrogates are is cut out. */
 static int join_ranges(struct gbnf *g, size_t first, int negated)
 {
-	struct gbnf_range *v = g->ranges + first;
 	size_t n = g->n_ranges - first, out = 0;
+	/* Of an empty class there may be no array at all. */
+	struct gbnf_range *v = n ? g->ranges + first : NULL;
 	uint32_t at = 0;
 
-	qsort(v, n, sizeof(*v), by_lo);
+	if (n)
+		qsort(v, n, sizeof(*v), by_lo);
 	for (size_t i = 0; i < n; i++) {
 		if (out && v[i].lo <= v[out - 1].hi + 1) {
 			if (v[i].hi > v[out - 1].hi)

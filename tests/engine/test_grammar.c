@@ -121,6 +121,7 @@ static void test_refused(void)
 	refused("root ::= \"a", "literal does not end");
 	refused("x ::= \"a\"", "no rule 'root'");
 	refused("root ::= a\n", "line 1: rule 'a' is not defined");
+	refused("root ::= []", "a class that no character is in");
 	refused("root ::= \"a\"\n\nroot ::= \"b\"", "line 3: a rule is defined twice");
 	refused("root ::= root \"a\" | \"b\"", "left recursion");
 	refused("root ::= a\na ::= \"x\"? b\nb ::= (a | \"c\") \"d\"", "'a' begins");
