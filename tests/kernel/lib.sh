@@ -86,7 +86,7 @@ test_model() {
 	local f
 
 	for f in "${LLAMUX_TEST_MODEL:-}" ../shared/models/stories260K.gguf \
-		/work/shared/models/stories260K.gguf models/*.gguf; do
+		models/*.gguf; do
 		if [ -f "$f" ]; then
 			echo "$f"
 			return
