@@ -147,12 +147,8 @@ static void kick(struct llamux_model *m)
 
 int llamux_session_complete(struct llamux_session *s)
 {
-	struct lx_session_params p;
-	int err = 0;
+	int err = llamux_session_settle(s);
 
-	lx_session_get(s->lx, &p);
-	if (p.flags & LX_SESSION_RAW)
-		err = put_newline(s);
 	s->newline = false;
 	return err;
 }
