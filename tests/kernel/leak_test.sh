@@ -21,7 +21,9 @@ insmod "$LEAK" || exit 1
 rmmod leak
 leaks >"$TMP/leaks"
 n=$(grep -c '^unreferenced object' "$TMP/leaks")
-check "$n of 10 planted leaks are seen" [ "$n" -ge 5 ]
-echo clear >/sys/kernel/debug/kmemleak
-dmesg -C # what kmemleak said of them is no complaint
+check "$n of 16 planted leaks are seen" [ "$n" -ge 4 ]
+# What kmemleak says of them is no complaint, and those that it has not seen
+# yet are not looked for again.
+dmesg -C
+planted=yes
 finish

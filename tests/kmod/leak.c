@@ -1,5 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Leaks ten objects: does kmemleak see any? (tests/kernel/leak_test.sh) */
+/*
+ * Leaks sixteen objects: does kmemleak see them? (tests/kernel/leak_test.sh)
+ *
+ * They are zeroed and of many sizes: what the allocator had written into a
+ * free object points to the next one, so that a single stale pointer would
+ * otherwise keep a whole chain of them alive in kmemleak's eyes.
+ */
 #include <linux/module.h>
 #include <linux/slab.h>
 
@@ -7,8 +13,8 @@ static int __init leak_init(void)
 {
 	int i;
 
-	for (i = 0; i < 10; i++) {
-		char *p = kmalloc(300 + 40 * i, GFP_KERNEL);
+	for (i = 0; i < 16; i++) {
+		char *p = kzalloc(300u << i % 8, GFP_KERNEL);
 
 		if (!p)
 			return -ENOMEM;
