@@ -20,12 +20,12 @@ void lx_batch_begin(struct lx_engine *e)
 static void add_items(struct lx_engine *e, struct lx_session *s, u32 slot0,
 		      u32 n)
 {
-	for (u32 i = 0; i < n; i += e->shape.tokens) {
+	for (u32 i = 0; i < n; i += e->item_tokens) {
 		struct lx_attn_item *it = &e->items[e->n_items++];
 
 		it->pages = s->pages;
 		it->slot0 = slot0 + i;
-		it->n = lx_min(e->shape.tokens, n - i);
+		it->n = lx_min(e->item_tokens, n - i);
 		it->pos0 = s->n_past + i;
 		for (u32 j = 0; j < it->n; j++)
 			e->item_of[slot0 + i + j] = it;

@@ -58,10 +58,12 @@ static u32 scratch_bytes(const struct lx_engine *e)
 	return lx_max(scores, lx_max(sample, experts));
 }
 
-/* Partial attention results of one token and chunk, floats. */
+/* Partial attention results of one token and chunk, floats, at most. */
 static u64 part_row(const struct lx_engine *e)
 {
-	return (u64)e->shape.n_head * (e->shape.hdv + LX_STRIP);
+	const struct lx_hparams *hp = &e->model->hp;
+
+	return (u64)hp->n_head * (lx_align_up(hp->hdv, LX_STRIP) + LX_STRIP);
 }
 
 static u32 max_chunks(const struct lx_engine *e)
@@ -135,8 +137,6 @@ static u64 carve_all(struct lx_engine *e, void *base)
 	e->part_floats = b * part_row(e) * min_slots(e);
 	e->attn_part = carve(&c, e->part_floats * 4);
 	e->act_ff = carve_act(&c, ff_slots, hp->n_ff);
-	e->ld_ff = e->act_ff.ld;
-	e->h = e->act_ff.f;
 	e->act_row = carve_act(&c, LX_MAX_ROWS, hp->n_embd);
 	carve_experts(e, &c);
 	carve_sample(e, &c);
@@ -193,13 +193,12 @@ static int set_params(struct lx_engine *e, const struct lx_engine_params *p,
 	if (e->kv_type >= LX_KV_TYPES)
 		return lx_fail(err, -LX_EINVAL, "KV type %u is not known",
 			       e->kv_type);
-	lx_kv_shape(e);
+	lx_kv_layout(e);
 	if (!e->n_ctx)
 		e->n_ctx = default_ctx(e, taken);
 	if (lx_model_has_rope(e->model, LX_ROPE_LONG) &&
 	    e->n_ctx > hp->rope_orig_ctx)
 		e->main_rope = LX_ROPE_LONG;
-	e->shape.tokens = lx_max(16 / e->shape.group, 1u);
 	e->kv.max = kv_pages(e);
 	return 0;
 }
@@ -209,6 +208,10 @@ static int alloc_control(struct lx_engine *e)
 {
 	u32 b = e->n_batch;
 
+	e->shapes = lx_engine_alloc(e, e->model->hp.n_layer,
+				    sizeof(*e->shapes));
+	if (e->shapes)
+		lx_kv_layout(e);
 	e->max_ops = lx_forward_max_ops(e);
 	e->entries = lx_engine_alloc(e, b, sizeof(*e->entries));
 	e->tokens = lx_engine_alloc(e, b, sizeof(*e->tokens));
@@ -219,9 +222,9 @@ static int alloc_control(struct lx_engine *e)
 	e->ops = lx_engine_alloc(e, e->max_ops, sizeof(*e->ops));
 	e->worker_scratch = lx_engine_alloc(e, e->host->n_workers,
 					    sizeof(*e->worker_scratch));
-	return e->entries && e->tokens && e->pos && e->items && e->item_of &&
-	       e->row_slot && e->ops && e->worker_scratch && !lx_kv_open(e) ?
-	       0 : -LX_ENOMEM;
+	return e->shapes && e->entries && e->tokens && e->pos && e->items &&
+	       e->item_of && e->row_slot && e->ops && e->worker_scratch &&
+	       !lx_kv_open(e) ? 0 : -LX_ENOMEM;
 }
 
 int lx_engine_open(struct lx_model *m, const struct lx_engine_params *p,
@@ -271,6 +274,8 @@ void lx_engine_close(struct lx_engine *e)
 	lx_lexicon_free(e->lexicon);
 	if (e->scratch.addr)
 		e->host->ops->block_free(e->host, &e->scratch, LX_MEM_SCRATCH);
+	lx_engine_release(e, e->shapes, e->model->hp.n_layer,
+			  sizeof(*e->shapes));
 	lx_engine_release(e, e->entries, b, sizeof(*e->entries));
 	lx_engine_release(e, e->tokens, b, sizeof(*e->tokens));
 	lx_engine_release(e, e->pos, b, sizeof(*e->pos));
@@ -320,6 +325,7 @@ static u64 engine_control(const struct lx_engine *e)
 		sizeof(*e->items) + sizeof(*e->item_of) +
 		sizeof(*e->row_slot)) +
 	       (u64)lx_forward_max_ops(e) * sizeof(*e->ops) +
+	       e->model->hp.n_layer * sizeof(*e->shapes) +
 	       lx_kv_control(e->kv.max) +
 	       e->host->n_workers * sizeof(*e->worker_scratch);
 }

@@ -37,7 +37,8 @@ struct lx_engine {
 	struct lx_model *model;
 	struct lx_host *host;
 	u32 n_ctx, n_batch, n_planned, kv_type;
-	struct lx_attn_shape shape;
+	struct lx_attn_shape *shapes;	/* [n_layer] */
+	u32 item_tokens;	/* of an item of attention at most */
 
 	/* KV pages */
 	u64 page_bytes;
@@ -65,8 +66,8 @@ struct lx_engine {
 
 	/* step: floats (one block) */
 	struct lx_block scratch;
-	u32 ld_embd, ld_qkv, k_off, v_off, ld_attn, ld_ff, ld_vocab, ld_expert;
-	void *x, *qkv, *attn_part, *state, *h, *out, *logits, *route_logits,
+	u32 ld_embd, ld_qkv, k_off, v_off, ld_vocab, ld_expert;
+	void *x, *qkv, *attn_part, *state, *out, *logits, *route_logits,
 	     *route_weight;
 	void *y;		/* of a layer, before its own norm, or NULL */
 	void *sin_cos[LX_ROPE_LONG];	/* LOCAL: NULL when not needed */

@@ -141,7 +141,8 @@ static struct lx_act act_for(struct lx_act a, const struct lx_mat *m,
 
 /* ---- attention ---- */
 
-static void add_rope(struct lx_engine *e, const struct lx_layer *y, u32 layer)
+static void add_rope(struct lx_engine *e, const struct lx_layer *y,
+		     const struct lx_attn_shape *shape)
 {
 	struct lx_op *op = lx_forward_add(e, e->model->ops->rope, e->n_tokens);
 
@@ -149,14 +150,13 @@ static void add_rope(struct lx_engine *e, const struct lx_layer *y, u32 layer)
 	op->rope.ld = e->ld_qkv;
 	op->rope.k_off = e->k_off;
 	op->rope.v_off = e->v_off;
-	op->rope.shape = &e->shape;
+	op->rope.shape = shape;
 	op->rope.sin_cos = e->sin_cos[y->rope];
 	op->rope.n_rot = e->model->hp.n_rot;
 	op->rope.norm_q = y->norm_q.p;
 	op->rope.norm_k = y->norm_k.p;
 	op->rope.eps_bits = e->model->hp.eps_bits;
 	op->rope.item_of = e->item_of;
-	op->rope.layer = layer;
 }
 
 static u32 chunks_of_step(const struct lx_engine *e)
@@ -180,27 +180,37 @@ static u32 first_chunk(const struct lx_engine *e, u32 window)
 	return first >= window ? (first - window + 1) / LX_CHUNK : 0;
 }
 
-/* Chunks of one round: as many as the memory for partial results holds. */
-static void set_rounds(struct lx_engine *e)
+/* The input of a product with @cols columns, in memory for the most. */
+static struct lx_act act_of(struct lx_act a, u32 cols)
 {
-	u64 row = (u64)e->shape.n_head * (e->shape.hdv + LX_STRIP);
-	u64 n = e->part_floats / (row * e->n_tokens);
+	a.cols = cols;
+	a.ld = lx_align_up(cols, LX_STRIP);
+	a.kp = lx_align_up(cols, 64u);
+	return a;
+}
 
-	e->shape.n_slots = (u32)lx_min(n, (u64)chunks_of_step(e));
+static struct lx_act attn_out(const struct lx_engine *e,
+			      const struct lx_layer *y)
+{
+	return act_for(act_of(e->act_attn, y->o.cols), &y->o, NULL, NULL);
 }
 
 static void add_attention(struct lx_engine *e, const struct lx_layer *y,
-			  u32 layer)
+			  struct lx_attn_shape *shape)
 {
 	const struct lx_ops *k = e->model->ops;
 	u32 chunks = chunks_of_step(e), first = first_chunk(e, y->window);
+	u64 row = (u64)shape->n_head * (shape->hdv + LX_STRIP);
 
-	for (u32 c = first; c < chunks; c += e->shape.n_slots) {
-		u32 n = lx_min(e->shape.n_slots, chunks - c);
+	/* A round: as many as the memory for partial results holds. */
+	shape->n_slots = (u32)lx_min(e->part_floats / (row * e->n_tokens),
+				     (u64)chunks);
+	for (u32 c = first; c < chunks; c += shape->n_slots) {
+		u32 n = lx_min(shape->n_slots, chunks - c);
 		struct lx_op *op = lx_forward_add(e, k->attn, n * e->n_items *
-						  e->shape.n_head_kv);
+						  shape->n_head_kv);
 
-		op->attn.shape = &e->shape;
+		op->attn.shape = shape;
 		op->attn.items = e->items;
 		op->attn.n_items = e->n_items;
 		op->attn.n_chunks = n;
@@ -208,10 +218,9 @@ static void add_attention(struct lx_engine *e, const struct lx_layer *y,
 		op->attn.q = e->qkv;
 		op->attn.ld_q = e->ld_qkv;
 		op->attn.part = e->attn_part;
-		op->attn.layer = layer;
 		op->attn.window = y->window;
 		op = lx_forward_add(e, k->merge, e->n_tokens);
-		op->merge.shape = &e->shape;
+		op->merge.shape = shape;
 		op->merge.part = e->attn_part;
 		op->merge.state = e->state;
 		op->merge.n_chunks = n;
@@ -219,12 +228,13 @@ static void add_attention(struct lx_engine *e, const struct lx_layer *y,
 		op->merge.last = c + n == chunks;
 		op->merge.sinks = y->sinks.p;
 		op->merge.run = e->run;
-		op->merge.act = act_for(e->act_attn, &y->o, NULL, NULL);
+		op->merge.act = attn_out(e, y);
 		op->merge.t_max = k->t_max;
 	}
 }
 
-static void attention(struct lx_engine *e, const struct lx_layer *y, u32 layer)
+static void attention(struct lx_engine *e, const struct lx_layer *y,
+		      struct lx_attn_shape *shape)
 {
 	struct lx_act in = act_for(e->act_embd, &y->q, &y->k, &y->v);
 	struct lx_op *op;
@@ -236,9 +246,9 @@ static void attention(struct lx_engine *e, const struct lx_layer *y, u32 layer)
 	add_seg(op, &y->k, &y->bias_k, (u32 *)e->qkv + e->k_off, e->ld_qkv);
 	add_seg(op, &y->v, &y->bias_v, (u32 *)e->qkv + e->v_off, e->ld_qkv);
 	cut_matmul(e, op, e->n_tokens, 1);
-	add_rope(e, y, layer);
-	add_attention(e, y, layer);
-	in = act_for(e->act_attn, &y->o, NULL, NULL);
+	add_rope(e, y, shape);
+	add_attention(e, y, shape);
+	in = attn_out(e, y);
 	add_output(e, &in, &y->o, &y->bias_o, &y->attn_post_norm);
 }
 
@@ -255,15 +265,20 @@ static void gated(struct lx_engine *e, const struct lx_layer *y,
 
 	op->mm.n_runs = n_runs;
 	op->mm.mid = *mid;
-	add_seg(op, &y->gate, &y->bias_gate, e->h, e->ld_ff);
-	add_seg(op, &y->up, &y->bias_up, e->h, e->ld_ff);
+	add_seg(op, &y->gate, &y->bias_gate, mid->f, mid->ld);
+	add_seg(op, &y->up, &y->bias_up, mid->f, mid->ld);
 	cut_matmul(e, op, n, max_runs);
+}
+
+static struct lx_act ff_out(const struct lx_engine *e, const struct lx_layer *y)
+{
+	return act_for(act_of(e->act_ff, y->n_ff), &y->down, NULL, NULL);
 }
 
 static void dense_ffn(struct lx_engine *e, const struct lx_layer *y)
 {
 	struct lx_act in = act_for(e->act_embd, &y->gate, &y->up, NULL);
-	struct lx_act mid = act_for(e->act_ff, &y->down, NULL, NULL);
+	struct lx_act mid = ff_out(e, y);
 
 	add_norm(e, e->x, e->ld_embd, &y->ffn_norm, &in, &e->run, e->n_tokens);
 	gated(e, y, &in, &mid, &e->run, &e->one, 1, e->n_tokens);
@@ -305,7 +320,7 @@ static void expert_ffn(struct lx_engine *e, const struct lx_layer *y)
 	u32 slots = e->n_tokens * hp->n_expert_used;
 	u32 runs = lx_min(slots, hp->n_expert), n = e->n_tokens;
 	struct lx_act in = act_for(e->act_expert, &y->gate, &y->up, NULL);
-	struct lx_act mid = act_for(e->act_ff, &y->down, NULL, NULL);
+	struct lx_act mid = ff_out(e, y);
 	struct lx_op *op;
 
 	add_router(e, y);
@@ -356,9 +371,8 @@ void lx_forward_layers(struct lx_engine *e)
 	add_angles(e, e->main_rope, e->sin_cos[LX_ROPE_MAIN]);
 	if (e->sin_cos[LX_ROPE_LOCAL])
 		add_angles(e, LX_ROPE_LOCAL, e->sin_cos[LX_ROPE_LOCAL]);
-	set_rounds(e);
 	for (u32 l = 0; l < m->hp.n_layer; l++) {
-		attention(e, &m->layers[l], l);
+		attention(e, &m->layers[l], &e->shapes[l]);
 		if (m->hp.n_expert)
 			expert_ffn(e, &m->layers[l]);
 		else

@@ -7,6 +7,7 @@
 #define MAX_LAYERS 1024
 #define MAX_DIM (1u << 20)
 #define MAX_CTX (1u << 27)
+#define MAX_HEADS 4096
 
 struct keys {
 	struct lx_model *m;
@@ -21,44 +22,59 @@ static const char *key_of(struct keys *k, const char *name)
 	return k->key;
 }
 
-/*
- * An integer, or an array of one value repeated. @def: when absent;
- * @min..@max what is accepted.
- */
+/* An integer. @def: when absent, < 0: an error; @min..@max what is accepted. */
 static u32 get_u32(struct keys *k, const char *name, s64 def, u32 min, u32 max)
 {
 	const char *key = key_of(k, name);
-	const struct lx_gguf_kv *kv = lx_gguf_find(&k->m->gguf, key);
 	u32 v = (u32)def;
-	int r = 1;
+	int r;
 
 	if (k->ret)
 		return 0;
-	if (!kv && def < 0) {
-		k->ret = lx_fail(k->err, -LX_EBADMSG, "key %s is missing", key);
-		return 0;
-	}
-	if (kv && kv->type == LX_GGUF_ARRAY) {
-		if (!kv->count || (kv->elem_type != LX_GGUF_U32 &&
-				   kv->elem_type != LX_GGUF_I32))
-			r = lx_fail(k->err, -LX_EBADMSG,
-				    "key %s: an array of the wrong type", key);
-		else
-			v = (u32)lx_gguf_elem(kv, 0);
-		for (u64 i = 1; r > 0 && i < kv->count; i++)
-			if ((u32)lx_gguf_elem(kv, i) != v)
-				r = lx_fail(k->err, -LX_ENOPKG,
-					    "key %s: values per layer are not supported",
-					    key);
-	} else if (kv) {
-		r = lx_gguf_get_u32(&k->m->gguf, key, &v, k->err);
-	}
-	if (r >= 0 && (v < min || v > max) && (kv || v != (u32)def))
+	r = lx_gguf_get_u32(&k->m->gguf, key, &v, k->err);
+	if (!r && def < 0)
+		r = lx_fail(k->err, -LX_EBADMSG, "key %s is missing", key);
+	else if (r > 0 && (v < min || v > max))
 		r = lx_fail(k->err, -LX_EBADMSG,
 			    "key %s: %u is out of range (%u to %u)", key, v,
 			    min, max);
 	if (r < 0)
 		k->ret = r;
+	return v;
+}
+
+static bool is_array(struct keys *k, const char *name)
+{
+	const struct lx_gguf_kv *kv = lx_gguf_find(&k->m->gguf,
+						   key_of(k, name));
+
+	return kv && kv->type == LX_GGUF_ARRAY;
+}
+
+/* The same for layer @l: one integer for all, or an array of one for each. */
+static u32 get_layer(struct keys *k, const char *name, u32 l, s64 def, u32 min,
+		     u32 max)
+{
+	const struct lx_gguf_kv *kv;
+	u32 v;
+
+	if (k->ret || !is_array(k, name))
+		return get_u32(k, name, def, min, max);
+	kv = lx_gguf_find(&k->m->gguf, key_of(k, name));
+	if (kv->elem_type != LX_GGUF_U32 && kv->elem_type != LX_GGUF_I32)
+		k->ret = lx_fail(k->err, -LX_EBADMSG,
+				 "key %s: an array of the wrong type", k->key);
+	else if (kv->count != k->m->hp.n_layer)
+		k->ret = lx_fail(k->err, -LX_EBADMSG,
+				 "key %s: %llu values for %u layers", k->key,
+				 kv->count, k->m->hp.n_layer);
+	if (k->ret)
+		return 0;
+	v = (u32)lx_gguf_elem(kv, l);
+	if (v < min || v > max)
+		k->ret = lx_fail(k->err, -LX_EBADMSG,
+				 "key %s: %d of layer %u is out of range (%u to %u)",
+				 k->key, (s32)v, l, min, max);
 	return v;
 }
 
@@ -160,11 +176,15 @@ static void read_experts(struct keys *k, struct lx_hparams *hp)
 		hp->n_expert_used = 0;
 }
 
+/* What all layers share; that of the first where sizes follow from heads. */
 static void read_attention(struct keys *k, struct lx_hparams *hp)
 {
 	const struct lx_arch *a = k->m->arch;
-	u32 v = hp->n_embd / hp->n_head;
+	u32 v = get_layer(k, "attention.head_count", 0, -1, 1, MAX_HEADS);
 
+	if (k->ret)
+		return;
+	v = hp->n_embd / v;
 	hp->hd = get_u32(k, "attention.key_length", v, 2, 4096);
 	if (!k->ret && (hp->hd & 1 || hp->hd < 2))
 		k->ret = lx_fail(k->err, -LX_EBADMSG,
@@ -182,26 +202,25 @@ static void read_attention(struct keys *k, struct lx_hparams *hp)
 	hp->score_dim = a->wide_layers == hp->n_layer ? v : hp->hd;
 }
 
-int lx_hparams_layers(struct lx_model *m, struct lx_error *err)
+/* Which layers have a window, and how they rotate. */
+static void read_windows(struct keys *k)
 {
+	struct lx_model *m = k->m;
 	const struct lx_hparams *hp = &m->hp;
-	struct keys k = { .m = m, .err = err };
-	const char *key = key_of(&k, "attention.sliding_window_pattern");
-	const struct lx_gguf_kv *kv = lx_gguf_find(&m->gguf, key);
+	const char *name = "attention.sliding_window_pattern";
+	const struct lx_gguf_kv *kv = NULL;
 	u32 pattern = m->arch->pattern;
 
-	if (kv && kv->type == LX_GGUF_ARRAY) {
-		if ((kv->elem_type != LX_GGUF_BOOL &&
-		     kv->elem_type != LX_GGUF_U32 &&
-		     kv->elem_type != LX_GGUF_I32) || kv->count < hp->n_layer)
-			return lx_fail(err, -LX_EBADMSG,
-				       "key %s: not a bool for each layer", key);
-	} else if (kv) {
-		pattern = get_u32(&k, "attention.sliding_window_pattern", 0, 0,
-				  MAX_LAYERS);
-		kv = NULL;
-	}
-	for (u32 l = 0; l < hp->n_layer; l++) {
+	if (!is_array(k, name))
+		pattern = get_u32(k, name, pattern, 0, MAX_LAYERS);
+	else
+		kv = lx_gguf_find(&m->gguf, key_of(k, name));
+	if (kv && ((kv->elem_type != LX_GGUF_BOOL &&
+		    kv->elem_type != LX_GGUF_U32 &&
+		    kv->elem_type != LX_GGUF_I32) || kv->count != hp->n_layer))
+		k->ret = lx_fail(k->err, -LX_EBADMSG,
+				 "key %s: not a bool for each layer", k->key);
+	for (u32 l = 0; !k->ret && l < hp->n_layer; l++) {
 		struct lx_layer *y = &m->layers[l];
 		bool local = kv ? lx_gguf_elem(kv, l) != 0 :
 			     !pattern || l % pattern < pattern - 1;
@@ -213,6 +232,47 @@ int lx_hparams_layers(struct lx_model *m, struct lx_error *err)
 		    hp->local_factor != hp->rope_factor)
 			y->rope = LX_ROPE_LOCAL;
 	}
+}
+
+static void read_layer(struct keys *k, u32 l)
+{
+	struct lx_hparams *hp = &k->m->hp;
+	struct lx_layer *y = &k->m->layers[l];
+	bool must = k->m->arch->experts == LX_EXPERTS_MUST;
+	const char *exps = "expert_feed_forward_length";
+	const char *ff = "feed_forward_length";
+
+	y->n_head = get_layer(k, "attention.head_count", l, -1, 1, MAX_HEADS);
+	y->n_head_kv = get_layer(k, "attention.head_count_kv", l, y->n_head, 1,
+				 y->n_head);
+	y->n_ff = get_layer(k, ff, l, must ? 0 : -1, 0, MAX_DIM);
+	if (hp->n_expert && lx_gguf_find(&k->m->gguf, key_of(k, exps))) {
+		ff = exps;
+		y->n_ff = get_layer(k, ff, l, -1, 0, MAX_DIM);
+	}
+	if (k->ret)
+		return;
+	if (y->n_head % y->n_head_kv)
+		k->ret = lx_fail(k->err, -LX_EBADMSG,
+				 "key %s: %u heads of layer %u are no multiple of %u",
+				 key_of(k, "attention.head_count_kv"),
+				 y->n_head, l, y->n_head_kv);
+	else if (!y->n_ff)
+		k->ret = lx_fail(k->err, -LX_EBADMSG,
+				 "key %s: 0 of layer %u makes no sense",
+				 key_of(k, ff), l);
+	hp->n_head = lx_max(hp->n_head, y->n_head);
+	hp->n_head_kv = lx_max(hp->n_head_kv, y->n_head_kv);
+	hp->n_ff = lx_max(hp->n_ff, y->n_ff);
+}
+
+int lx_hparams_layers(struct lx_model *m, struct lx_error *err)
+{
+	struct keys k = { .m = m, .err = err };
+
+	for (u32 l = 0; !k.ret && l < m->hp.n_layer; l++)
+		read_layer(&k, l);
+	read_windows(&k);
 	return k.ret;
 }
 
@@ -224,29 +284,8 @@ int lx_hparams_read(struct lx_model *m, struct lx_error *err)
 	hp->n_layer = get_u32(&k, "block_count", -1, 1, MAX_LAYERS);
 	hp->n_ctx_train = get_u32(&k, "context_length", -1, 1, MAX_CTX);
 	hp->n_embd = get_u32(&k, "embedding_length", -1, 1, MAX_DIM);
-	hp->n_head = get_u32(&k, "attention.head_count", -1, 1, 4096);
-	if (k.ret)
-		return k.ret;
-	hp->n_head_kv = get_u32(&k, "attention.head_count_kv", hp->n_head, 1,
-				hp->n_head);
 	read_experts(&k, hp);
-	hp->n_ff = get_u32(&k, "feed_forward_length", m->arch->experts ==
-			   LX_EXPERTS_MUST ? 0 : -1, 0, MAX_DIM);
-	if (hp->n_expert)
-		hp->n_ff = get_u32(&k, "expert_feed_forward_length", hp->n_ff,
-				   0, MAX_DIM);
 	read_attention(&k, hp);
 	read_rope(&k, hp);
-	if (k.ret)
-		return k.ret;
-	if (hp->n_head % hp->n_head_kv)
-		return lx_fail(err, -LX_EBADMSG,
-			       "key %s: %u heads are no multiple of %u",
-			       key_of(&k, "attention.head_count_kv"),
-			       hp->n_head, hp->n_head_kv);
-	if (!hp->hdv || !hp->n_ff)
-		return lx_fail(err, -LX_EBADMSG,
-			       "value length %u or feed-forward length %u makes no sense",
-			       hp->hdv, hp->n_ff);
-	return 0;
+	return k.ret;
 }

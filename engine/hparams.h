@@ -5,9 +5,15 @@
 struct lx_model;
 struct lx_error;
 
-/* Fill m->hp from the header. -LX_EBADMSG or -LX_ENOPKG name the key. */
+/*
+ * Fill m->hp from the header, but for what differs from layer to layer.
+ * -LX_EBADMSG or -LX_ENOPKG name the key.
+ */
 int lx_hparams_read(struct lx_model *m, struct lx_error *err);
-/* Which of m->layers have a window, and how they rotate. */
+/*
+ * The sizes of m->layers[n_layer], and the largest of them in m->hp; which
+ * have a window, and how they rotate. Errors name the key and the layer.
+ */
 int lx_hparams_layers(struct lx_model *m, struct lx_error *err);
 
 #endif

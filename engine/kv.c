@@ -21,25 +21,38 @@ static u64 page_bytes(u32 kv_type, u64 n)
 	}
 }
 
-void lx_kv_shape(struct lx_engine *e)
+void lx_kv_layout(struct lx_engine *e)
 {
 	const struct lx_hparams *hp = &e->model->hp;
-	struct lx_attn_shape *s = &e->shape;
+	u32 hdv = lx_align_up(hp->hdv, LX_STRIP), group = 1;
+	u64 v_offset = lx_align_up(page_bytes(e->kv_type, hp->hd), 64ull);
+	u64 head_bytes = v_offset +
+			 lx_align_up(page_bytes(e->kv_type, hdv), 64ull);
+	u64 off = 0;
 
-	s->n_head = hp->n_head;
-	s->n_head_kv = hp->n_head_kv;
-	s->group = hp->n_head / hp->n_head_kv;
-	s->hd = hp->hd;
-	s->hdv_real = hp->hdv;
-	s->hdv = lx_align_up(hp->hdv, LX_STRIP);
-	s->kv_type = e->kv_type;
-	s->scale_bits = e->model->score_bits;
-	s->cap_bits = hp->cap;
-	s->v_offset = lx_align_up(page_bytes(e->kv_type, s->hd), 64ull);
-	s->head_bytes = s->v_offset +
-			lx_align_up(page_bytes(e->kv_type, s->hdv), 64ull);
-	s->layer_bytes = s->head_bytes * s->n_head_kv;
-	e->page_bytes = lx_align_up(s->layer_bytes * hp->n_layer, 4096ull);
+	for (u32 l = 0; l < hp->n_layer; l++) {
+		const struct lx_layer *y = &e->model->layers[l];
+
+		group = lx_max(group, y->n_head / y->n_head_kv);
+		if (e->shapes)
+			e->shapes[l] = (struct lx_attn_shape){
+				.n_head = y->n_head,
+				.n_head_kv = y->n_head_kv,
+				.group = y->n_head / y->n_head_kv,
+				.hd = hp->hd,
+				.hdv = hdv,
+				.hdv_real = hp->hdv,
+				.kv_type = e->kv_type,
+				.layer_off = off,
+				.head_bytes = head_bytes,
+				.v_offset = v_offset,
+				.scale_bits = e->model->score_bits,
+				.cap_bits = hp->cap,
+			};
+		off += head_bytes * y->n_head_kv;
+	}
+	e->item_tokens = lx_max(16 / group, 1u);
+	e->page_bytes = lx_align_up(off, 4096ull);
 }
 
 /* ---- pages come and go ---- */

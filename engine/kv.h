@@ -44,7 +44,11 @@ struct lx_kv {
 
 /* ---- kv.c: may sleep; never while a step that uses them runs ---- */
 
-void lx_kv_shape(struct lx_engine *e);	/* page layout of the model */
+/*
+ * The layout of a page, which holds every layer with as many KV heads as it
+ * has: page_bytes, item_tokens and, where they are there, shapes[n_layer].
+ */
+void lx_kv_layout(struct lx_engine *e);
 /*
  * Pages for @n positions of @s, writable from n_past on. When there is no
  * memory, unused pages go, then those of idle sessions. -LX_ENOMEM;

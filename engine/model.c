@@ -232,14 +232,14 @@ static void find_attention(struct finder *f, u32 l, struct lx_layer *y)
 {
 	const struct lx_hparams *hp = &f->m->hp;
 	const struct lx_arch *a = f->m->arch;
-	u32 nq = hp->n_head * hp->hd, nk = hp->n_head_kv * hp->hd;
-	u32 nv = hp->n_head_kv * hp->hdv;
+	u32 nq = y->n_head * hp->hd, nk = y->n_head_kv * hp->hd;
+	u32 nv = y->n_head_kv * hp->hdv;
 
 	name(f, l, "attn_norm.weight");
 	want_vec(f, &y->attn_norm, hp->n_embd, false);
 	find_qkv(f, l, y, nq, nk, nv);
 	name(f, l, "attn_output.weight");
-	want_mat(f, &y->o, hp->n_embd, hp->n_head * hp->hdv, false);
+	want_mat(f, &y->o, hp->n_embd, y->n_head * hp->hdv, false);
 	find_qkv_bias(f, l, y, nq, nk, nv);
 	name(f, l, "attn_output.bias");
 	want_vec(f, &y->bias_o, hp->n_embd, !a->all_bias);
@@ -251,7 +251,7 @@ static void find_attention(struct finder *f, u32 l, struct lx_layer *y)
 	}
 	if (a->sinks) {
 		name(f, l, "attn_sinks.weight");
-		want_vec(f, &y->sinks, hp->n_head, false);
+		want_vec(f, &y->sinks, y->n_head, false);
 	}
 	if (!a->post_norms)
 		return;
@@ -318,17 +318,17 @@ static void find_moe(struct finder *f, u32 l, struct lx_layer *y)
 	want_mat(f, &y->router, hp->n_expert, hp->n_embd, false);
 	name(f, l, "ffn_gate_inp.bias");
 	want_vec(f, &y->bias_router, hp->n_expert, !f->m->arch->all_bias);
-	find_experts(f, l, "gate", &y->gate, &y->bias_gate, hp->n_ff,
+	find_experts(f, l, "gate", &y->gate, &y->bias_gate, y->n_ff,
 		     hp->n_embd);
-	find_experts(f, l, "up", &y->up, &y->bias_up, hp->n_ff, hp->n_embd);
+	find_experts(f, l, "up", &y->up, &y->bias_up, y->n_ff, hp->n_embd);
 	find_experts(f, l, "down", &y->down, &y->bias_down, hp->n_embd,
-		     hp->n_ff);
+		     y->n_ff);
 }
 
 /* Gate and up, or one tensor of both, the gate's rows first. */
 static void find_gate_up(struct finder *f, u32 l, struct lx_layer *y)
 {
-	u32 n = f->m->hp.n_ff, cols = f->m->hp.n_embd;
+	u32 n = y->n_ff, cols = f->m->hp.n_embd;
 	const struct lx_gguf_tensor *t;
 
 	name(f, l, "ffn_up.weight");
@@ -362,7 +362,7 @@ static void find_ffn(struct finder *f, u32 l, struct lx_layer *y)
 	}
 	find_gate_up(f, l, y);
 	name(f, l, "ffn_down.weight");
-	want_mat(f, &y->down, hp->n_embd, hp->n_ff, false);
+	want_mat(f, &y->down, hp->n_embd, y->n_ff, false);
 	name(f, l, "ffn_down.bias");
 	want_vec(f, &y->bias_down, hp->n_embd, true);
 }

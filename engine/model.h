@@ -11,7 +11,8 @@
 #include "op.h"
 
 struct lx_hparams {
-	u32 n_layer, n_embd, n_head, n_head_kv, n_ff, n_vocab, n_ctx_train;
+	u32 n_layer, n_embd, n_vocab, n_ctx_train;
+	u32 n_head, n_head_kv, n_ff;	/* the most of any layer */
 	u32 hd, hdv;		/* head sizes: q and k, v */
 	u32 n_rot;
 	u32 window;		/* sliding window, 0: none */
@@ -70,6 +71,7 @@ struct lx_layer {
 	struct lx_vec bias_gate, bias_up, bias_down, bias_router;
 	struct lx_vec norm_q, norm_k;
 	struct lx_vec sinks;
+	u32 n_head, n_head_kv, n_ff;
 	u32 window;		/* 0: all positions */
 	u32 rope;		/* LX_ROPE_MAIN or LX_ROPE_LOCAL */
 };

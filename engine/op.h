@@ -70,20 +70,19 @@ struct lx_attn_item {
 	u32 pos0;		/* position of the first */
 };
 
-/* What attention needs to know of the model; the same for all its layers. */
+/* What attention needs to know of a layer. */
 struct lx_attn_shape {
 	u32 n_head, n_head_kv, group;	/* group = n_head / n_head_kv */
 	u32 hd;			/* head size, q and k */
 	u32 hdv;		/* head size of v, padded to 16 */
 	u32 hdv_real;
 	u32 kv_type;		/* enum lx_kv_type */
-	u64 layer_bytes;	/* of one layer in a page */
+	u64 layer_off;		/* of the layer in a page */
 	u64 head_bytes;		/* of one kv head in a layer */
 	u64 v_offset;		/* of V within a head */
 	u32 scale_bits;		/* f32: score factor */
 	u32 cap_bits;		/* f32: scores become cap * tanh(s / cap), or 0 */
 	u32 n_slots;		/* partial results kept in one round */
-	u32 tokens;		/* of one item at most */
 };
 
 /* What is added to the logit of one token, and what it was before. */
@@ -217,7 +216,6 @@ struct lx_op {
 			const void *norm_q, *norm_k;
 			u32 eps_bits;
 			const struct lx_attn_item *const *item_of;
-			u32 layer;
 		} rope;
 		struct {	/* tile: slot; angles of its position */
 			void *sin_cos;
@@ -232,7 +230,6 @@ struct lx_op {
 			const void *q;
 			u32 ld_q;
 			void *part;
-			u32 layer;
 			u32 window;	/* positions seen, the own included; 0: all */
 		} attn;
 		struct {	/* tile: slot */

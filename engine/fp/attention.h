@@ -141,7 +141,7 @@ struct attn_rows {
 
 /* The rows of one chunk that have something to see there. */
 INL void attn_chunk(const struct lx_attn_shape *s, void *const *pages,
-		    u32 layer, u32 head, u32 pos0, struct attn_rows *a, u32 n,
+		    u32 head, u32 pos0, struct attn_rows *a, u32 n,
 		    float *score, u32 kv)
 {
 	float scale = f32_of(s->scale_bits);
@@ -151,16 +151,15 @@ INL void attn_chunk(const struct lx_attn_shape *s, void *const *pages,
 		    s->hd * LX_STRIP * size;
 
 	for (u32 i = 0; i < a->max; i += LX_STRIP) {
-		const u8 *k = kv_head(s, pages, layer, pos0 + i, head) +
+		const u8 *k = kv_head(s, pages, pos0 + i, head) +
 			      i % LX_PAGE / LX_STRIP * bytes;
 		const u8 *next = k + bytes;
 
 		if (i + LX_STRIP >= a->max)
-			next = kv_head(s, pages, layer, pos0, head) +
+			next = kv_head(s, pages, pos0, head) +
 			       s->v_offset;
 		else if ((i + LX_STRIP) % LX_PAGE == 0)
-			next = kv_head(s, pages, layer, pos0 + i + LX_STRIP,
-				       head);
+			next = kv_head(s, pages, pos0 + i + LX_STRIP, head);
 		attn_scores(a->q, n, k, s->hd, scale, score + i, kv, next);
 	}
 	for (u32 r = 0; r < n; r++) {
@@ -177,52 +176,49 @@ INL void attn_chunk(const struct lx_attn_shape *s, void *const *pages,
 		a->o[r][s->hdv + 1] = l;
 	}
 	for (u32 i = 0; i < a->max; i += LX_PAGE) {
-		const u8 *v = kv_head(s, pages, layer, pos0 + i, head) +
+		const u8 *v = kv_head(s, pages, pos0 + i, head) +
 			      s->v_offset, *next = v;
 
 		if (i + LX_PAGE < a->max)
-			next = kv_head(s, pages, layer, pos0 + i + LX_PAGE,
-				       head) + s->v_offset;
+			next = kv_head(s, pages, pos0 + i + LX_PAGE, head) +
+			       s->v_offset;
 		attn_values(score + i, n, v, s->hdv,
 			    lx_min(a->max - i, (u32)LX_PAGE), a->o, kv, next);
 	}
 }
 
 INL void attn_by_rows(const struct lx_attn_shape *s, void *const *pages,
-		      u32 layer, u32 head, u32 pos0, struct attn_rows *a,
-		      float *score, u32 kv)
+		      u32 head, u32 pos0, struct attn_rows *a, float *score,
+		      u32 kv)
 {
 	switch (a->n) {
 	case 1:
-		attn_chunk(s, pages, layer, head, pos0, a, 1, score, kv);
+		attn_chunk(s, pages, head, pos0, a, 1, score, kv);
 		break;
 	case 4:
-		attn_chunk(s, pages, layer, head, pos0, a, 4, score, kv);
+		attn_chunk(s, pages, head, pos0, a, 4, score, kv);
 		break;
 	case 8:
-		attn_chunk(s, pages, layer, head, pos0, a, 8, score, kv);
+		attn_chunk(s, pages, head, pos0, a, 8, score, kv);
 		break;
 	}
 }
 
 static void attn_by_type(const struct lx_attn_shape *s, void *const *pages,
-			 u32 layer, u32 head, u32 pos0, struct attn_rows *a,
-			 float *score)
+			 u32 head, u32 pos0, struct attn_rows *a, float *score)
 {
 	switch (s->kv_type) {
 	case LX_KV_F16:
-		attn_by_rows(s, pages, layer, head, pos0, a, score, LX_KV_F16);
+		attn_by_rows(s, pages, head, pos0, a, score, LX_KV_F16);
 		break;
 	case LX_KV_F32:
-		attn_by_rows(s, pages, layer, head, pos0, a, score, LX_KV_F32);
+		attn_by_rows(s, pages, head, pos0, a, score, LX_KV_F32);
 		break;
 	case LX_KV_Q8_0:
-		attn_by_rows(s, pages, layer, head, pos0, a, score,
-			     LX_KV_Q8_0);
+		attn_by_rows(s, pages, head, pos0, a, score, LX_KV_Q8_0);
 		break;
 	case LX_KV_Q4_0:
-		attn_by_rows(s, pages, layer, head, pos0, a, score,
-			     LX_KV_Q4_0);
+		attn_by_rows(s, pages, head, pos0, a, score, LX_KV_Q4_0);
 		break;
 	}
 }
@@ -243,7 +239,7 @@ static void attn_flush(const struct lx_op *op, const struct lx_attn_item *it,
 		a->lo[r] = a->lo[0];
 		a->hi[r] = a->hi[0];
 	}
-	attn_by_type(s, it->pages, op->attn.layer, head, pos0, a, score);
+	attn_by_type(s, it->pages, head, pos0, a, score);
 	a->n = 0;
 	a->max = 0;
 }

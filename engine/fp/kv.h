@@ -25,9 +25,9 @@ INL bool kv_quantized(u32 kv)
 
 /* Where a position's K and V of one head lie. */
 static inline u8 *kv_head(const struct lx_attn_shape *s, void *const *pages,
-			  u32 layer, u32 pos, u32 head)
+			  u32 pos, u32 head)
 {
-	return (u8 *)pages[pos / LX_PAGE] + layer * s->layer_bytes +
+	return (u8 *)pages[pos / LX_PAGE] + s->layer_off +
 	       head * s->head_bytes;
 }
 

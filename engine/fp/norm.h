@@ -157,7 +157,7 @@ static void tile_rope(const struct lx_op *op, u32 slot, void *scratch)
 		rope_head(q + h * s->hd, cs, half);
 	}
 	for (u32 h = 0; h < s->n_head_kv; h++) {
-		u8 *p = kv_head(s, it->pages, op->rope.layer, pos, h);
+		u8 *p = kv_head(s, it->pages, pos, h);
 
 		head_norm(k + h * s->hd, op->rope.norm_k, s->hd, eps);
 		rope_head(k + h * s->hd, cs, half);

@@ -108,17 +108,25 @@ struct shape {
 	const char *name;
 	u32 layers, embd, heads, heads_kv, ff, vocab, experts;
 	u32 ctx, sessions;
+	u32 less;	/* every other layer has so many times fewer heads */
 };
 
 static const struct shape shapes[] = {
-	{ "TinyLlama", 22, 2048, 32, 4, 5632, 32000, 0, 2048, 4 },
-	{ "7B", 32, 4096, 32, 32, 11008, 32000, 0, 4096, 1 },
-	{ "13B", 40, 5120, 40, 40, 13824, 32000, 0, 4096, 2 },
-	{ "70B", 80, 8192, 64, 8, 28672, 32000, 0, 4096, 3 },
-	{ "8x7B", 32, 4096, 32, 8, 14336, 32000, 8, 8192, 1 },
-	{ "8B", 32, 4096, 32, 8, 14336, 128256, 0, 8192, 2 },
-	{ "1B", 16, 2048, 32, 8, 8192, 128256, 0, 4096, 16 },
+	{ "TinyLlama", 22, 2048, 32, 4, 5632, 32000, 0, 2048, 4, 0 },
+	{ "7B", 32, 4096, 32, 32, 11008, 32000, 0, 4096, 1, 0 },
+	{ "13B", 40, 5120, 40, 40, 13824, 32000, 0, 4096, 2, 0 },
+	{ "70B", 80, 8192, 64, 8, 28672, 32000, 0, 4096, 3, 0 },
+	{ "8x7B", 32, 4096, 32, 8, 14336, 32000, 8, 8192, 1, 0 },
+	{ "8B", 32, 4096, 32, 8, 14336, 128256, 0, 8192, 2, 0 },
+	{ "1B", 16, 2048, 32, 8, 8192, 128256, 0, 4096, 16, 0 },
+	{ "differing", 24, 2048, 32, 16, 8192, 32000, 0, 4096, 8, 8 },
 };
+
+/* By what the heads and the feed-forward of layer @i are divided */
+static u32 less_of(const struct shape *s, u32 i)
+{
+	return s->less && i % 2 ? s->less : 1;
+}
 
 static u64 offset;
 
@@ -136,7 +144,8 @@ static void tensor(struct ggufw *w, const char *name, u64 cols, u64 rows,
 
 static void layer(struct ggufw *w, const struct shape *s, u32 i)
 {
-	u64 kv = (u64)s->embd / s->heads * s->heads_kv;
+	u64 kv = (u64)s->embd / s->heads * s->heads_kv / less_of(s, i);
+	u64 q = s->embd / less_of(s, i), ff = s->ff / less_of(s, i);
 	u32 big = i % 2 ? LX_TYPE_Q6_K : LX_TYPE_Q4_K;
 	char name[64];
 
@@ -144,10 +153,10 @@ static void layer(struct ggufw *w, const struct shape *s, u32 i)
 	(snprintf(name, sizeof(name), "blk.%u." what ".weight", i), \
 	 tensor(w, name, __VA_ARGS__))
 	TENSOR("attn_norm", s->embd, 0, 0, LX_TYPE_F32);
-	TENSOR("attn_q", s->embd, s->embd, 0, LX_TYPE_Q4_K);
+	TENSOR("attn_q", s->embd, q, 0, LX_TYPE_Q4_K);
 	TENSOR("attn_k", s->embd, kv, 0, LX_TYPE_Q4_K);
 	TENSOR("attn_v", s->embd, kv, 0, big);
-	TENSOR("attn_output", s->embd, s->embd, 0, LX_TYPE_Q4_K);
+	TENSOR("attn_output", q, s->embd, 0, LX_TYPE_Q4_K);
 	TENSOR("ffn_norm", s->embd, 0, 0, LX_TYPE_F32);
 	if (s->experts) {
 		TENSOR("ffn_gate_inp", s->embd, s->experts, 0, LX_TYPE_F32);
@@ -158,9 +167,9 @@ static void layer(struct ggufw *w, const struct shape *s, u32 i)
 		TENSOR("ffn_down_exps", s->ff, s->embd, s->experts, big);
 		return;
 	}
-	TENSOR("ffn_gate", s->embd, s->ff, 0, LX_TYPE_Q4_K);
-	TENSOR("ffn_up", s->embd, s->ff, 0, LX_TYPE_Q4_K);
-	TENSOR("ffn_down", s->ff, s->embd, 0, big);
+	TENSOR("ffn_gate", s->embd, ff, 0, LX_TYPE_Q4_K);
+	TENSOR("ffn_up", s->embd, ff, 0, LX_TYPE_Q4_K);
+	TENSOR("ffn_down", ff, s->embd, 0, big);
 #undef TENSOR
 }
 
@@ -186,6 +195,19 @@ static void vocabulary(struct ggufw *w, u32 n)
 		gw_u32(w, i < 3 ? 3 : i < 259 ? 6 : 1);
 }
 
+/* One value for all layers, or an array of one for each. */
+static void per_layer(struct ggufw *w, const char *key, const struct shape *s,
+		      u32 v)
+{
+	if (!s->less) {
+		gw_kv_u32(w, key, v);
+		return;
+	}
+	gw_kv_array(w, key, LX_GGUF_U32, s->layers);
+	for (u32 i = 0; i < s->layers; i++)
+		gw_u32(w, v / less_of(s, i));
+}
+
 static void header(struct ggufw *w, const struct shape *s)
 {
 	float eps = 1e-5f;
@@ -197,9 +219,9 @@ static void header(struct ggufw *w, const struct shape *s)
 	gw_kv_u32(w, "llama.block_count", s->layers);
 	gw_kv_u32(w, "llama.context_length", s->ctx);
 	gw_kv_u32(w, "llama.embedding_length", s->embd);
-	gw_kv_u32(w, "llama.feed_forward_length", s->ff);
-	gw_kv_u32(w, "llama.attention.head_count", s->heads);
-	gw_kv_u32(w, "llama.attention.head_count_kv", s->heads_kv);
+	per_layer(w, "llama.feed_forward_length", s, s->ff);
+	per_layer(w, "llama.attention.head_count", s, s->heads);
+	per_layer(w, "llama.attention.head_count_kv", s, s->heads_kv);
 	gw_key(w, "llama.attention.layer_norm_rms_epsilon", LX_GGUF_F32);
 	gw_bytes(w, &eps, 4);
 	if (s->experts) {

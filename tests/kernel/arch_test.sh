@@ -22,9 +22,10 @@ same_logits() {
 	cmp "$TMP/user.bin" "$TMP/kernel.bin"
 }
 
-MODELS='gemma2 gpt-oss-mxfp4'
+MODELS='llama-layers gpt-oss-mxfp4'
 case $BED in
-uml*) MODELS='mixtral-old gemma2-long gemma3 gpt-oss-mxfp4 phi3-long llama-window' ;;
+uml*) MODELS='mixtral-old gemma2-long gemma3 gpt-oss-mxfp4 phi3-long llama-window
+	llama-layers-long' ;;
 esac
 if ! command -v python3 >/dev/null; then
 	skip "no python3 to write models"

@@ -147,7 +147,8 @@ def greedy(what, model, simd, prompt, t):
 # KV cache types: model, type, NMSE of llama.cpp with it over all positions.
 KV = (("qwen3", "f16", 1.79e-7), ("qwen3", "q8_0", 9.75e-5), ("qwen3", "q4_0", 1.64e-2),
       ("gemma2", "f16", 6.18e-8), ("gemma2", "q8_0", 2.30e-5), ("gemma2", "q4_0", 3.34e-3),
-      ("gpt-oss", "q8_0", None), ("llama-values", "q4_0", None), ("llama-heads", "q8_0", None))
+      ("gpt-oss", "q8_0", None), ("llama-values", "q4_0", None), ("llama-heads", "q8_0", None),
+      ("llama-layers-long", "q8_0", None), ("llama-layers", "f16", None))
 
 
 def kv_types(work, simd, truth):
@@ -168,11 +169,14 @@ def kv_types(work, simd, truth):
 
 def plans(work):
     """Bytes of a position: halves of two, and blocks of 34 and 18 bytes."""
-    def per_token(kv):
+    def per_token(kv, name="qwen3"):
         r = subprocess.run([LLAMUX, "plan", "--json", "--kv", kv,
-                            os.path.join(work, "qwen3.gguf")], stdout=subprocess.PIPE, check=True)
+                            os.path.join(work, name + ".gguf")], stdout=subprocess.PIPE, check=True)
         return json.loads(r.stdout)["kv_per_token"]
     f16 = per_token("f16")
+    heads = sum(archs.LAYERS["kv_heads"])
+    more = per_token("f16", "llama-layers") - heads * 2 * 16 * 2
+    check(0 <= more < 64, "plan: KV is the sum over layers, %d heads, and %d bytes" % (heads, more))
     for kv, of64 in (("f32", 128), ("q8_0", 34), ("q4_0", 18)):
         more = per_token(kv) - f16 * of64 // 64     # pages are whole: up to 64 a position
         check(0 <= more < 64, "plan: KV %s takes %d of 64, and %d bytes" % (kv, of64, more))
@@ -180,7 +184,9 @@ def plans(work):
 
 # Pairs of models that are the same, written in two ways.
 TWINS = (("mixtral", "mixtral-old", {}), ("llama", "llama-arrays", {}),
-         ("phi3", "phi3", {"fused": False}), ("llama", "llama", {"fused": True}))
+         ("phi3", "phi3", {"fused": False}), ("llama", "llama", {"fused": True}),
+         ("phi3-layers", "phi3-layers", {"fused": False}),
+         ("mixtral-layers", "mixtral-layers", {"per_expert": True}))
 
 
 def twins(work, simd):
@@ -237,22 +243,32 @@ def damaged(work, name):
     check(not bad, "%s: what is wrong is named%s" % (name, " but not: %s" % bad if bad else ""))
 
 
-# A key that cannot be followed is named: model, key, value (None: no such key).
-KEYS = (("llama", "attention.head_count_kv", [2, 1, 2]), ("llama", "attention.head_count_kv", 3),
-        ("llama", "feed_forward_length", [96, 96, 64]), ("llama", "rope.scaling.type", "su"),
+# A key that cannot be followed is named: model, key, value (None: no such key); and the layer.
+KEYS = (("llama", "attention.head_count_kv", 3), ("llama", "rope.scaling.type", "su"),
+        ("llama", "attention.head_count", [4, 4]), ("llama", "attention.head_count_kv", [2] * 4),
+        ("llama", "attention.head_count", [4, 0, 4], "layer 1"),
+        ("llama", "attention.head_count", [0, 4, 4], "layer 0"),
+        ("llama", "attention.head_count_kv", [2, 2, 0], "layer 2"),
+        ("llama", "attention.head_count_kv", [2, -1, 2], "-1 of layer 1"),
+        ("llama", "attention.head_count_kv", [2, 3, 2], "layer 1"),
+        ("llama", "attention.head_count_kv", [2.0] * 3), ("llama", "attention.head_count", ["4"] * 3),
+        ("llama", "feed_forward_length", [96, 96, 0], "layer 2"),
+        ("llama", "feed_forward_length", [96]), ("llama", "embedding_length", [64] * 3),
+        ("qwen3moe", "expert_feed_forward_length", [48, 0, 48], "layer 1"),
         ("llama", "rope.dimension_count", 15), ("llama", "rope.dimension_count", 64),
         ("llama", "rope.freq_base", -1.0), ("llama", "attention.key_length", 15),
         ("llama", "attention.layer_norm_rms_epsilon", None), ("mixtral", "expert_used_count", 9),
         ("mixtral", "expert_used_count", None), ("gpt-oss", "expert_count", None),
         ("qwen2", "expert_count", 8), ("gemma3", "attention.sliding_window_pattern", [True]),
         ("gemma3", "attention.sliding_window_pattern", [1.0] * 7),
+        ("gemma3", "attention.sliding_window_pattern", [True] * 8),
         ("gemma2", "attn_logit_softcapping", float("inf")),
         ("gemma2", "final_logit_softcapping", "x"))
 
 
 def bad_keys(work):
     path = os.path.join(work, "damaged.gguf")
-    for name, key, v in KEYS:
+    for name, key, v, *layer in KEYS:
         c = archs.CASES[name]
         kv = archs.keys(c)
         kv[c["arch"] + "." + key] = v
@@ -263,7 +279,17 @@ def bad_keys(work):
         r = subprocess.run([LLAMUX, "plan", path], check=False, stdout=subprocess.DEVNULL,
                            stderr=subprocess.PIPE)
         text = r.stderr.decode().strip().replace(path, "")
-        check(r.returncode == 1 and key in text, "%s %s %s: %s" % (name, key, v, text))
+        check(r.returncode == 1 and all(s in text for s in (key, *layer)),
+              "%s %s %s: %s" % (name, key, v, text))
+    # Sizes that are not those of the tensors: the first that differs is named.
+    for key, v, tensor in (("attention.head_count", [4, 4, 2], "blk.2.attn_q.weight"),
+                           ("attention.head_count_kv", [2, 1, 2], "blk.1.attn_k.weight"),
+                           ("feed_forward_length", [96, 64, 96], "blk.1.ffn_up.weight")):
+        archs.write(path, archs.CASES["llama"], lambda kv, _, k=key, v=v: kv.update({"llama." + k: v}))
+        r = subprocess.run([LLAMUX, "plan", path], check=False, stdout=subprocess.DEVNULL,
+                           stderr=subprocess.PIPE)
+        text = r.stderr.decode().strip().replace(path, "")
+        check(r.returncode == 1 and tensor in text, "llama %s %s: %s" % (key, v, text))
 
 
 def main():
@@ -274,7 +300,7 @@ def main():
             archs.write(os.path.join(work, name + ".gguf"), c)
         splits(work)
         plans(work)
-        for name in ("mixtral-old", "qwen2", "phi3", "gemma3", "gpt-oss"):
+        for name in ("mixtral-old", "qwen2", "phi3", "gemma3", "gpt-oss", "llama-layers"):
             damaged(work, name)
         bad_keys(work)
         for simd in SIMD:

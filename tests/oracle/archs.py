@@ -31,6 +31,7 @@ OSS = {"arch": "gpt-oss", "layers": 4, "hd": 32, "rot": 32, "window": 24, "exper
                           "rope.scaling.original_context_length": 64}}
 PHI = {"arch": "phi3", "fused": True, "keys": {"rope.scaling.original_context_length": 256,
                                                "rope.scaling.attn_factor": 1.19}, "long": True}
+LAYERS = {"heads": [4, 2, 8], "kv_heads": [2, 1, 8], "ff": [96, 40, 160]}
 YARN = {"rope.scaling.type": "yarn", "rope.scaling.factor": 4.0,
         "rope.scaling.original_context_length": 64}
 
@@ -62,15 +63,20 @@ CASES = {
     "llama-window": case(window=40, tokens=300),
     "llama-bias": case(bias="all"),
     "llama-arrays": case(arrays=True),
+    "llama-layers": case(LAYERS),
+    "llama-layers-long": case(LAYERS, hdv=24, tokens=500, bias="all"),
     "mixtral": case(MOE),
     "mixtral-old": case(MOE, per_expert=True),
+    "mixtral-layers": case(MOE, ff=[48, 80, 32], kv_heads=[1, 4, 2]),
     "qwen2": case(arch="qwen2", bias="qkv", keys={"rope.freq_base": 1000000.0}),
     "qwen2-window-off": case(arch="qwen2", bias="qkv", window=24),
     "qwen3": case(arch="qwen3", hd=32, keys={"rope.freq_base": 1000000.0}),
+    "qwen3-layers": case(LAYERS, arch="qwen3", hd=32),
     "qwen3-yarn": case(arch="qwen3", hd=32, keys=YARN),
     "qwen3moe": case(MOE, arch="qwen3moe", hd=32, keys={"rope.freq_base": 1000000.0}),
     "phi3": case(PHI, ctx=256),
     "phi3-long": case(PHI, tokens=300, keys={"rope.dimension_count": 12}, rot=12),
+    "phi3-layers": case(PHI, LAYERS),
     "phi3-window": case(PHI, window=30),
     "gemma": case(GEMMA, arch="gemma"),
     "gemma2": case(GEMMA2),
@@ -87,6 +93,8 @@ CASES = {
                                       "rope.freq_base_swa": 5000.0}),
     "gpt-oss": case(OSS),
     "gpt-oss-period": case(OSS, keys={"attention.sliding_window_pattern": 3}),
+    "gpt-oss-layers": case(OSS, heads=[4, 2, 6, 1], kv_heads=[1, 2, 3, 1],
+                           pattern=[True, False, False, True], seed=2),
     "gpt-oss-mxfp4": case(OSS, mxfp4=True),
 }
 
@@ -128,10 +136,14 @@ def fill(c, name, shape):
     return numbers(c, name, n, gain / shape[0] ** 0.5)
 
 
+def of_layer(v, i):
+    """Of a value that may be a list of one for each layer."""
+    return v[i] if isinstance(v, list) else v
+
+
 def names(c):
     """[(name, shape)] of a model in the plainest way to write it"""
-    d, hd, ff, arch = c["embd"], c["hd"], c["ff"], c["arch"]
-    nq, nk = c["heads"] * hd, c["kv_heads"] * hd
+    d, hd, arch = c["embd"], c["hd"], c["arch"]
     hdv = c.get("hdv", hd)
     rot, n = c.get("rot", hd), c.get("experts", 0)
     bias = "all" if arch == "gpt-oss" else c.get("bias", "")
@@ -144,8 +156,9 @@ def names(c):
         out += [("rope_factors_short.weight", (rot // 2,)), ("rope_factors_long.weight", (rot // 2,))]
     for i in range(c["layers"]):
         b = "blk.%d." % i
-        mats = [("attn_q", (d, nq)), ("attn_k", (d, nk)), ("attn_v", (d, c["kv_heads"] * hdv)),
-                ("attn_output", (c["heads"] * hdv, d))]
+        heads, kv_heads, ff = (of_layer(c[k], i) for k in ("heads", "kv_heads", "ff"))
+        mats = [("attn_q", (d, heads * hd)), ("attn_k", (d, kv_heads * hd)),
+                ("attn_v", (d, kv_heads * hdv)), ("attn_output", (heads * hdv, d))]
         if n:
             mats += [("ffn_gate_inp", (d, n)), ("ffn_gate_exps", (d, ff, n)),
                      ("ffn_up_exps", (d, ff, n)), ("ffn_down_exps", (ff, d, n))]
@@ -162,7 +175,7 @@ def names(c):
         if arch in ("qwen3", "qwen3moe", "gemma3"):
             out += [(b + x + "_norm.weight", (hd,)) for x in ("attn_q", "attn_k")]
         if arch == "gpt-oss":
-            out.append((b + "attn_sinks.weight", (c["heads"],)))
+            out.append((b + "attn_sinks.weight", (heads,)))
     return out
 
 
@@ -230,7 +243,7 @@ def keys(c):
           a + "attention.head_count_kv": per_layer(c["kv_heads"]),
           a + "attention.layer_norm_rms_epsilon": float(c["eps"]),
           a + "rope.dimension_count": c.get("rot", c["hd"])}
-    if c["hd"] * c["heads"] != c["embd"] or "hdv" in c:
+    if c["hd"] * of_layer(c["heads"], 0) != c["embd"] or "hdv" in c:
         kv[a + "attention.key_length"] = c["hd"]
         kv[a + "attention.value_length"] = c.get("hdv", c["hd"])
     if c.get("experts"):

@@ -22,7 +22,8 @@ ROWS = 4        # positions whose logits are kept, the last among them
 COLS = 32       # logits kept of each
 GREEDY = 8      # tokens of a greedy continuation
 # Of these the file also has what mistakes would give, for the last row.
-CONTROLS = ("llama", "mixtral", "qwen3", "gemma2", "gemma3", "gpt-oss")
+CONTROLS = ("llama", "llama-layers", "mixtral", "mixtral-layers", "qwen3", "gemma2", "gemma3",
+            "gpt-oss", "gpt-oss-layers")
 
 
 class Model:
@@ -36,8 +37,11 @@ class Model:
             self.t[name] = np.array(v, np.float64).reshape(shape[::-1])
 
     def key(self, name, default=None):
-        v = self.kv.get(self.arch + "." + name, default)
-        return v[0] if isinstance(v, list) and not isinstance(v[0], bool) else v
+        return self.kv.get(self.arch + "." + name, default)
+
+    def of_layer(self, name, layer):
+        """A key with one value, or with one for each layer."""
+        return archs.of_layer(self.key(name), layer)
 
     def local(self, layer):
         """Whether a layer sees a window only."""
@@ -106,8 +110,8 @@ class Model:
 
     def attention(self, x, layer, past, n_ctx):
         b = "blk.%d." % layer
-        hd, hk = self.c["hd"], self.key("attention.head_count_kv")
-        h, n = self.key("attention.head_count"), len(x)
+        hd, hk = self.c["hd"], self.of_layer("attention.head_count_kv", layer)
+        h, n = self.of_layer("attention.head_count", layer), len(x)
         local = bool(self.key("attention.sliding_window") or self.arch == "gemma2")
         local = local and not self.arch.startswith("qwen") and self.local(layer)
         window = self.key("attention.sliding_window", 4096) if local else 0
@@ -120,6 +124,9 @@ class Model:
         if past:
             k, v = np.concatenate([past[0], k]), np.concatenate([past[1], v])
         head = np.arange(h) % hk if self.wrong == "heads" else np.arange(h) // (h // hk)
+        if self.wrong == "group":   # that of the first layer
+            head = np.arange(h) // (self.of_layer("attention.head_count", 0) //
+                                    self.of_layer("attention.head_count_kv", 0)) % hk
         s = np.einsum("ihd,jhd->hij", q, k[:, head]) / np.sqrt(self.score_dim())
         cap = self.key("attn_logit_softcapping", 50.0) if self.arch == "gemma2" else 0
         if cap:
@@ -144,7 +151,7 @@ class Model:
     def score_dim(self):
         """Gemma's 27B models go by another size than that of their heads."""
         if (self.arch, self.c["layers"]) in (("gemma2", 46), ("gemma3", 62)):
-            return self.c["embd"] // self.c["heads"]
+            return self.c["embd"] // archs.of_layer(self.c["heads"], 0)
         return self.c["hd"]
 
     def gate(self, g, u):
@@ -228,6 +235,8 @@ def wrongs(name, c):
     out = ["theta", "pairs", "eps", "heads", "mask"]
     if c.get("window"):
         out.append("window")
+    if isinstance(c["kv_heads"], list):
+        out.append("group")
     if c.get("experts"):
         out.append("renormalise")
     return out

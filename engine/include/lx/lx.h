@@ -61,7 +61,8 @@ struct lx_model_info {
 	const char *simd;
 	const char *vocab;		/* "spm", "bpe llama-bpe" */
 	enum lx_chat_kind chat;
-	u32 n_vocab, n_ctx_train, n_layer, n_embd, n_head, n_head_kv, n_ff;
+	u32 n_vocab, n_ctx_train, n_layer, n_embd;
+	u32 n_head, n_head_kv, n_ff;	/* the most of any layer */
 	u32 n_expert, n_expert_used;
 	u64 n_params;
 	u64 file_bytes;			/* of all tensors in the file */
