@@ -94,9 +94,15 @@ TOOL_SRC := $(wildcard tools/*.c)
 SERVE_SRC := $(wildcard tools/serve/*.c)
 # tests/engine/test_X.c are programs, what lies beside them is theirs to share.
 TEST_SRC := $(wildcard tests/engine/test_*.c)
+# Of the gateway, where it is built.
+SERVE_TEST_SRC = $(if $(HAVE_SERVE),$(wildcard tests/serve/test_*.c))
 HELP_SRC := $(filter-out $(TEST_SRC),$(wildcard tests/engine/*.c))
 FUZZ_SRC := $(wildcard fuzz/fuzz_*.c)
 KTEST_SRC := $(wildcard tests/kernel/*.c)
+
+# The gateway is built where its libraries are (scripts/deps.sh serve).
+HAVE_SERVE := $(shell printf '\043include <microhttpd.h>\n\043include <jansson.h>\n' | \
+	$(CC) -E - >/dev/null 2>&1 && echo y)
 
 objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 ENGINE_OBJ := $(call objects,$(ENGINE_SRC))
@@ -104,18 +110,15 @@ FP_OBJ := $(call objects,$(FP_SRC))
 HOST_OBJ := $(call objects,$(LX_SRC) $(LIB_SRC))
 TOOL_OBJ := $(call objects,$(TOOL_SRC))
 SERVE_OBJ := $(call objects,$(SERVE_SRC))
-TEST_OBJ := $(call objects,$(TEST_SRC) $(HELP_SRC) $(FUZZ_SRC) \
-	fuzz/standalone.c)
+TEST_OBJ := $(call objects,$(TEST_SRC) $(SERVE_TEST_SRC) $(HELP_SRC) \
+	$(FUZZ_SRC) fuzz/standalone.c)
 ALL_OBJ := $(ENGINE_OBJ) $(FP_OBJ) $(HOST_OBJ) $(TOOL_OBJ) $(SERVE_OBJ) \
 	$(TEST_OBJ)
-TESTS := $(patsubst tests/%.c,$(BUILD)/tests/%,$(TEST_SRC))
+TESTS := $(patsubst tests/%.c,$(BUILD)/tests/%,$(TEST_SRC) $(SERVE_TEST_SRC))
 FUZZERS := $(patsubst %.c,$(BUILD)/%,$(FUZZ_SRC))
 # These run inside booted kernels: nothing but a system call is needed there.
 KTESTS := $(patsubst tests/kernel/%.c,$(BUILD)/kernel-tests/%,$(KTEST_SRC))
 ALL_KTESTS := $(if $(SANITIZE),,$(KTESTS))
-# The gateway is built where its libraries are (scripts/deps.sh serve).
-HAVE_SERVE := $(shell printf '\043include <microhttpd.h>\n\043include <jansson.h>\n' | \
-	$(CC) -E - >/dev/null 2>&1 && echo y)
 SERVE := $(if $(HAVE_SERVE),$(BUILD)/llamux-serve)
 LIBS := $(BUILD)/libllamux.a $(BUILD)/liblx.a
 SONAME := libllamux.so.0
@@ -159,6 +162,11 @@ $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(call objects,$(HELP_SRC)) $(LIBS)
 	@mkdir -p $(@D)
 	$(call short,LD)$(CC) $(LINK) $(LDFLAGS) -o $@ $^ -lm
 
+$(BUILD)/tests/serve/%: $(BUILD)/obj/tests/serve/%.o \
+		$(filter-out %/main.o,$(SERVE_OBJ)) $(LIBS)
+	@mkdir -p $(@D)
+	$(call short,LD)$(CC) $(LINK) $(LDFLAGS) -o $@ $^ -lmicrohttpd -ljansson
+
 # With clang libFuzzer has the main function, otherwise standalone.c.
 FUZZ_LINK := $(if $(FUZZ),-fsanitize=fuzzer$(comma)address$(comma)undefined,$(LINK))
 
@@ -183,7 +191,7 @@ $(SERVE_OBJ): FLAGS = $(BASE) -pthread $(USER_INC) -Itools \
 	-DSERVE_PAGE='"tools/serve/page.html"'
 $(BUILD)/obj/tools/serve/page.o: tools/serve/page.html
 $(TEST_OBJ): FLAGS = $(BASE) -pthread $(USER_INC) -Itests \
-	-Itests/engine -Iengine -Ifuzz
+	-Itests/engine -Iengine -Ifuzz -Itools/serve
 
 $(ALL_OBJ): $(BUILD)/obj/%.o: %.c Makefile
 	@mkdir -p $(@D)

@@ -215,6 +215,115 @@ def test_shapes(g):
     check("an object", text.lstrip().startswith("{"), r)
 
 
+TOOLS = [{"type": "function", "function": {
+    "name": "list_files", "description": "Names of the files in a directory",
+    "parameters": {"type": "object", "required": ["sort", "hidden"],
+                   "additionalProperties": False, "properties": {
+                       "sort": {"$ref": "#/$defs/order"}, "hidden": {"type": "boolean"}},
+                   "$defs": {"order": {"enum": ["name", "size"]}}}}},
+         {"type": "function", "function": {"name": "clock"}}]
+
+
+def call_fits(name, args):
+    if name == "clock":
+        return args == {}
+    return (name == "list_files" and set(args) == {"sort", "hidden"} and
+            args["sort"] in ("name", "size") and type(args["hidden"]) is bool)
+
+
+def calls_fit(calls):
+    return bool(calls) and all(
+        c["type"] == "function" and c["id"] and
+        call_fits(c["function"]["name"], json.loads(c["function"]["arguments"])) for c in calls)
+
+
+def streamed_calls(events):
+    """The calls that the deltas add up to."""
+    calls = []
+    for e in events:
+        for d in e["choices"][0]["delta"].get("tool_calls", []):
+            if d["index"] == len(calls):
+                calls.append({"id": d["id"], "type": d["type"], "function": {
+                    "name": d["function"]["name"], "arguments": ""}})
+            calls[d["index"]]["function"]["arguments"] += d["function"]["arguments"]
+    return calls
+
+
+def test_tools(g):
+    path = "/v1/chat/completions"
+    ask = {"messages": user("Which files are here?"), "tools": TOOLS, "max_tokens": 200}
+    named = {"type": "function", "function": {"name": "list_files"}}
+    for seed in range(5):
+        r = g.ask(path, dict(ask, seed=seed, tool_choice="required",
+                             parallel_tool_calls=False)).json()["choices"][0]
+        check("required: a call that fits", r["finish_reason"] == "tool_calls" and
+              r["message"]["content"] is None and len(r["message"]["tool_calls"]) == 1 and
+              calls_fit(r["message"]["tool_calls"]), r)
+        r = g.ask(path, dict(ask, seed=seed, tool_choice=named)).json()["choices"][0]
+        calls = r["message"]["tool_calls"]
+        check("named: that call", r["finish_reason"] == "tool_calls" and
+              [c["function"]["name"] for c in calls] == ["list_files"] and calls_fit(calls), r)
+    events = g.ask(path, dict(ask, seed=4, tool_choice=named, stream=True)).events()
+    check("a call in a stream", [c["function"] for c in streamed_calls(events)] ==
+          [c["function"] for c in calls] and len(events) > 4, events)
+    check("the reason comes last", [e["choices"][0]["finish_reason"] for e in events] ==
+          [None] * (len(events) - 1) + ["tool_calls"] and
+          events[0]["choices"][0]["delta"]["role"] == "assistant", events)
+    r = g.ask(path, dict(ask, seed=1, tool_choice="required")).json()["choices"][0]
+    check("several calls", calls_fit(r["message"]["tool_calls"]) and
+          len({c["id"] for c in r["message"]["tool_calls"]}) ==
+          len(r["message"]["tool_calls"]), r)
+    r = g.ask(path, dict(ask, temperature=0)).json()
+    check("auto: told of the tools, text is free", r["usage"]["prompt_tokens"] > 100 and
+          r["choices"][0]["message"]["content"], r)
+    r = g.ask(path, dict(ask, temperature=0, tool_choice="none")).json()
+    plain = g.ask(path, {"messages": ask["messages"], "temperature": 0,
+                         "max_tokens": 200}).json()
+    check("none: as without", r["choices"] == plain["choices"] and
+          r["usage"] == plain["usage"], r)
+    talk = ask["messages"] + [{"role": "assistant", "content": None, "tool_calls": calls},
+                              {"role": "tool", "tool_call_id": calls[0]["id"],
+                               "content": "notes.txt"}]
+    r = g.ask(path, dict(ask, messages=talk, temperature=0))
+    check("the result of a call", r.status == 200 and r.json()["choices"][0]["message"], r.text)
+    lines = g.ask("/api/chat", {"messages": ask["messages"], "tools": TOOLS,
+                              "options": {"num_predict": 50}}).lines()
+    check("Ollama's tools", lines[-1]["done"] and lines[-1]["prompt_eval_count"] > 100, lines[-1])
+    calls = [{"function": {"name": "clock", "arguments": {}}}]
+    r = g.ask("/api/chat", {"messages": ask["messages"] + [
+        {"role": "assistant", "content": "", "tool_calls": calls},
+        {"role": "tool", "tool_name": "clock", "content": "12:30"}],
+        "tools": TOOLS, "stream": False, "options": {"num_predict": 50}}).json()
+    check("Ollama's result of a call", r["done"] and "message" in r, r)
+
+
+def test_tool_errors(g):
+    say = {"messages": user("x"), "tools": TOOLS}
+    f = {"name": "f", "parameters": {"type": "object"}}
+    for more, param in (
+            ({"tools": [{"type": "function"}]}, "tools"), ({"tools": {}}, "tools"),
+            ({"tools": [{"type": "custom", "custom": {"name": "f"}}]}, "tools"),
+            ({"tools": [{"type": "function", "function": {"name": "a b"}}]}, "tools"),
+            ({"tools": [{"type": "function", "function": f}] * 2}, "tools"),
+            ({"tools": [{"type": "function", "function": dict(
+                f, parameters={"type": "array"})}]}, "tools"),
+            ({"tools": [{"type": "function", "function": dict(f, parameters={
+                "type": "object", "properties": {"n": {"type": "number", "multipleOf": 3}}})}]},
+             "tools"),
+            ({"tool_choice": "perhaps"}, "tool_choice"),
+            ({"tool_choice": {"type": "function", "function": {"name": "g"}}}, "tool_choice"),
+            ({"tools": [], "tool_choice": "required"}, "tool_choice"),
+            ({"parallel_tool_calls": "no"}, "parallel_tool_calls"),
+            ({"response_format": {"type": "json_object"}}, "response_format"),
+            ({"logprobs": True}, "logprobs"),
+            ({"messages": [{"role": "assistant", "tool_calls": [
+                {"function": {"name": "f", "arguments": "{"}}]}]}, "messages")):
+        r = g.ask("/v1/chat/completions", dict(say, **more))
+        check("%.80s" % more, r.status == 400 and r.json()["error"]["param"] == param, r.text)
+    r = g.ask("/api/chat", dict(say, format="json"))
+    check("Ollama: format beside tools", r.status == 400 and "format" in r.json()["error"], r.text)
+
+
 def test_embeddings(g):
     texts = ["What is an inode?", "signals", "What is an inode?"]
     r = g.ask("/v1/embeddings", {"input": texts}).json()
@@ -254,7 +363,6 @@ def test_errors(g):
         (chat, dict(say, logit_bias={"99999999": 5}), 400, None),
         (chat, dict(say, top_logprobs=2), 400, "top_logprobs"),
         (chat, dict(say, logprobs=True, top_logprobs=21), 400, "top_logprobs"),
-        (chat, dict(say, tools=[{"type": "function"}]), 400, "tools"),
         (chat, dict(say, response_format={"type": "xml"}), 400,
          "response_format"),
         (chat, dict(say, response_format={"type": "json_schema"}), 400,
@@ -531,6 +639,8 @@ def main():
         timed(test_logprobs, g, text)
         timed(test_ollama, g, text)
         timed(test_shapes, g)
+        timed(test_tools, g)
+        timed(test_tool_errors, g)
         timed(test_embeddings, g)
         timed(test_parallel, g)
         timed(test_connections, g)

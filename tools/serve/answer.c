@@ -40,6 +40,9 @@ void answer_free(struct answer *a)
 	prompt_free(&a->ask.prompt);
 	free(a->ask.biases.v);
 	shape_free(&a->ask.shape);
+	calls_free(&a->calls);
+	json_decref(a->called);
+	buffer_free(&a->args);
 	buffer_free(&a->out);
 	free(a);
 }
@@ -50,26 +53,65 @@ json_t *answer_logprobs(struct answer *a, bool all)
 			     all ? SIZE_MAX : a->turn.bytes);
 }
 
+/* ---- text and calls ---- */
+
+static void give_text(void *ctx, const char *s, size_t n)
+{
+	struct answer *a = ctx;
+
+	if (a->stream) {
+		a->format->piece(a, &a->out, s, n);
+		a->n_pieces++;
+	} else {
+		buffer_add(&a->out, s, n);
+	}
+}
+
+static void give_call(void *ctx, const struct call_part *part)
+{
+	struct answer *a = ctx;
+
+	buffer_add(&a->args, part->args, part->n);
+	if (part->over) {
+		json_array_append_new(a->called, json_pack("{s:s, s:o}",
+			"name", part->name, "arguments",
+			text_json(a->args.data, a->args.n)));
+		a->args.n = 0;
+	}
+	if (a->stream) {
+		a->format->call(a, &a->out, part);
+		a->n_pieces++;
+	}
+}
+
+const char *answer_reason(const struct answer *a)
+{
+	const char *reason = turn_reason(&a->turn);
+
+	return json_array_size(a->called) && !strcmp(reason, "stop") ?
+	       "tool_calls" : reason;
+}
+
 /* ---- all at once ---- */
 
 static enum MHD_Result serve_whole(struct answer *a)
 {
-	struct buffer all = { 0 };
 	json_t *json = NULL;
 	const char *text;
 	size_t n;
 	int more;
 
 	while ((more = turn_next(&a->turn, &text, &n)) > 0)
-		buffer_add(&all, text, n);
-	if (!more && all.failed)
+		calls_feed(&a->calls, text, n);
+	calls_end(&a->calls);
+	if (!more && (a->out.failed || a->args.failed))
 		more = problem_set(&a->request->problem, 503, "unavailable",
 				   "out of memory");
 	if (!more)
-		json = a->format->whole(a, all.data ? all.data : "", all.n);
+		json = a->format->whole(a, a->out.data ? a->out.data : "",
+					a->out.n);
 	/* The place is for who waits, not for a slow reader. */
 	turn_end(&a->turn);
-	buffer_free(&all);
 	return more ? reply_problem(a->request) :
 		      reply_json(a->request, 200, json);
 }
@@ -83,11 +125,11 @@ static void step(struct answer *a)
 	int more = turn_next(&a->turn, &text, &n);
 
 	if (more > 0) {
-		a->format->piece(a, &a->out, text, n);
-		a->n_pieces++;
+		calls_feed(&a->calls, text, n);
 		return;
 	}
 	a->over = true;
+	calls_end(&a->calls);
 	if (more < 0)
 		a->format->broken(a, &a->out);
 	else
@@ -120,6 +162,7 @@ static ssize_t send_some(void *ctx, uint64_t at, char *buf, size_t max)
 
 enum MHD_Result answer_serve(struct answer *a)
 {
+	const struct calls_listener listener = { give_text, give_call, a };
 	struct request *r = a->request;
 
 	a->logprobs = a->ask.logprobs;
@@ -127,6 +170,9 @@ enum MHD_Result answer_serve(struct answer *a)
 		turn_end(&a->turn);
 		return reply_problem(r);
 	}
+	a->called = json_array();
+	calls_init(&a->calls, a->ask.tools.list ? a->turn.dialect : NULL,
+		   &listener);
 	if (!a->stream)
 		return serve_whole(a);
 	return reply_response(r, 200, a->format->type,

@@ -8,6 +8,7 @@
 
 #include <time.h>
 
+#include "calls.h"
 #include "request.h"
 #include "turn.h"
 
@@ -19,9 +20,12 @@ struct format {
 	void (*piece)(struct answer *a, struct buffer *out, const char *text,
 		      size_t n);
 	void (*end)(struct answer *a, struct buffer *out);
+	/* ... for what is new of a call, ... */
+	void (*call)(struct answer *a, struct buffer *out,
+		     const struct call_part *part);
 	/* ... and for an error that comes when text was sent already. */
 	void (*broken)(struct answer *a, struct buffer *out);
-	/* All at once; the turn is not ended yet. */
+	/* All at once, and the calls; the turn is not ended yet. */
 	json_t *(*whole)(struct answer *a, const char *text, size_t n);
 };
 
@@ -32,11 +36,15 @@ struct answer {
 	struct turn turn;
 	bool stream;
 	bool usage;		/* OpenAI: at the end of a stream */
+	bool chat;		/* Ollama: messages are wanted */
 	char id[40];
 	time_t created;
 	unsigned int n_pieces;	/* sent */
 	struct logprobs logprobs;	/* told so far */
-	struct buffer out;	/* of a stream, to be sent */
+	struct calls calls;
+	json_t *called;		/* of them: {"name", "arguments": text}, ... */
+	struct buffer args;	/* of the last one */
+	struct buffer out;	/* of a stream, to be sent; else the text */
 	size_t sent;		/* of it */
 	bool over;
 };
@@ -49,6 +57,8 @@ void answer_free(struct answer *a);
  * answer is at its end.
  */
 json_t *answer_logprobs(struct answer *a, bool all);
+/* Why it ended: "stop", "length" or "tool_calls". */
+const char *answer_reason(const struct answer *a);
 /* @a->ask is complete: reply. */
 enum MHD_Result answer_serve(struct answer *a);
 

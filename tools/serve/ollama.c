@@ -129,7 +129,7 @@ enum MHD_Result ollama_show(struct request *r)
 	}
 	snprintf(key, sizeof(key), "%.32s.context_length",
 		 json_string_value(json_object_get(model, "arch")));
-	reply = json_pack("{s:s, s:s, s:s, s:s, s:o, s:{s:O?, s:O?, s:O?}, s:[s]}",
+	reply = json_pack("{s:s, s:s, s:s, s:s, s:o, s:{s:O?, s:O?, s:O?}, s:[s, s]}",
 			  "license", "", "modelfile", "", "parameters", "",
 			  "template", "", "details", details(model),
 			  "model_info", "general.architecture",
@@ -137,7 +137,7 @@ enum MHD_Result ollama_show(struct request *r)
 			  "general.parameter_count",
 			  json_object_get(model, "params"),
 			  key, json_object_get(model, "n_ctx"),
-			  "capabilities", "completion");
+			  "capabilities", "completion", "tools");
 	json_decref(model);
 	return reply_json(r, 200, reply);
 }
@@ -147,8 +147,6 @@ enum MHD_Result ollama_show(struct request *r)
 /* What would change the answer and is not there. 0 or -1. */
 static int refuse(struct problem *p, const json_t *json)
 {
-	if (json_array_size(json_object_get(json, "tools")))
-		return problem_field(p, "tools", "tools are not supported yet");
 	if (json_string_length(json_object_get(json, "suffix")))
 		return problem_field(p, "suffix", "suffix is not supported");
 	if (json_string_length(json_object_get(json, "template")))
@@ -211,16 +209,45 @@ static void totals(const struct answer *a, json_t *json)
 	json_decref(t);
 }
 
-static void set_message(json_t *json, const char *text, size_t n)
+/* {"function": {"name", "arguments"}} */
+static json_t *call_json(const json_t *call)
 {
-	json_object_set_new(json, "message", json_pack("{s:s, s:o}",
-			    "role", "assistant",
-			    "content", text_json(text, n)));
+	json_t *args = json_loads(json_string_value(
+			json_object_get(call, "arguments")), 0, NULL);
+
+	return json_pack("{s:{s:O, s:o}}", "function",
+			 "name", json_object_get(call, "name"),
+			 "arguments", args);
 }
 
-static void set_response(json_t *json, const char *text, size_t n)
+/* @calls: of tools, NULL: none. */
+static json_t *message_json(const char *text, size_t n, const json_t *calls)
 {
-	json_object_set_new(json, "response", text_json(text, n));
+	json_t *json = json_pack("{s:s, s:o}", "role", "assistant", "content",
+				 text_json(text, n));
+	json_t *list = json_array(), *call;
+	size_t i;
+
+	json_array_foreach(calls, i, call)
+		json_array_append_new(list, call_json(call));
+	if (json_array_size(list))
+		json_object_set(json, "tool_calls", list);
+	json_decref(list);
+	return json;
+}
+
+/* Chat has messages, generate has text. */
+static json_t *with_text(struct answer *a, bool done, const char *text,
+			 size_t n, const json_t *calls)
+{
+	json_t *json = object(a, done);
+
+	if (a->chat)
+		json_object_set_new(json, "message",
+				    message_json(text, n, calls));
+	else
+		json_object_set_new(json, "response", text_json(text, n));
+	return json;
 }
 
 static void line(struct buffer *out, json_t *json)
@@ -234,66 +261,48 @@ static void broken(struct answer *a, struct buffer *out)
 	line(out, problem_json(&a->request->problem, DIALECT_OLLAMA));
 }
 
-static void chat_piece(struct answer *a, struct buffer *out, const char *text,
-		       size_t n)
+static void piece(struct answer *a, struct buffer *out, const char *text,
+		  size_t n)
 {
-	json_t *json = object(a, false);
-
-	set_message(json, text, n);
-	line(out, json);
+	line(out, with_text(a, false, text, n, NULL));
 }
 
-static json_t *chat_whole(struct answer *a, const char *text, size_t n)
+/* Each when it is complete. */
+static void call(struct answer *a, struct buffer *out,
+		 const struct call_part *part)
 {
-	json_t *json = object(a, true);
+	json_t *last;
 
-	set_message(json, text, n);
+	if (!part->over)
+		return;
+	last = json_pack("[O]", json_array_get(a->called, part->number));
+	line(out, with_text(a, false, "", 0, last));
+	json_decref(last);
+}
+
+static json_t *whole(struct answer *a, const char *text, size_t n)
+{
+	json_t *json = with_text(a, true, text, n, a->called);
+
 	totals(a, json);
 	return json;
 }
 
-static void chat_end(struct answer *a, struct buffer *out)
+static void end(struct answer *a, struct buffer *out)
 {
-	line(out, chat_whole(a, "", 0));
-}
+	json_t *json = with_text(a, true, "", 0, NULL);
 
-static void generate_piece(struct answer *a, struct buffer *out,
-			   const char *text, size_t n)
-{
-	json_t *json = object(a, false);
-
-	set_response(json, text, n);
+	totals(a, json);
 	line(out, json);
 }
 
-static json_t *generate_whole(struct answer *a, const char *text, size_t n)
-{
-	json_t *json = object(a, true);
-
-	set_response(json, text, n);
-	totals(a, json);
-	return json;
-}
-
-static void generate_end(struct answer *a, struct buffer *out)
-{
-	line(out, generate_whole(a, "", 0));
-}
-
-static const struct format chat_format = {
+static const struct format format = {
 	.type = "application/x-ndjson",
-	.piece = chat_piece,
-	.end = chat_end,
+	.piece = piece,
+	.end = end,
+	.call = call,
 	.broken = broken,
-	.whole = chat_whole,
-};
-
-static const struct format generate_format = {
-	.type = "application/x-ndjson",
-	.piece = generate_piece,
-	.end = generate_end,
-	.broken = broken,
-	.whole = generate_whole,
+	.whole = whole,
 };
 
 /* Nothing is asked: a client wants the model in memory, where it is. */
@@ -309,33 +318,34 @@ static enum MHD_Result loaded(struct answer *a)
 		return reply_problem(r);
 	}
 	json_decref(model);
-	json = object(a, true);
+	json = with_text(a, true, "", 0, NULL);
 	json_object_set_new(json, "done_reason", json_string("load"));
-	if (a->format == &chat_format)
-		set_message(json, "", 0);
-	else
-		set_response(json, "", 0);
 	return reply_json(r, 200, json);
 }
 
 enum MHD_Result ollama_chat(struct request *r)
 {
-	struct answer *a = answer_new(r, &chat_format);
-	json_t *messages = NULL;
+	struct answer *a = answer_new(r, &format);
 
 	if (!a || common(a, r->json) ||
-	    field_array(&r->problem, r->json, "messages", &messages) < 0)
+	    field_array(&r->problem, r->json, "messages",
+			&a->ask.messages) < 0 ||
+	    tools_ollama(&a->ask.tools, &r->problem, r->json))
 		return reply_problem(r);
-	if (!json_array_size(messages))
+	if (a->ask.tools.list && a->ask.shape.schema) {
+		problem_field(&r->problem, "format",
+			      "format beside tools is not supported");
+		return reply_problem(r);
+	}
+	a->chat = true;
+	if (!json_array_size(a->ask.messages))
 		return loaded(a);
-	if (prompt_chat(&a->ask.prompt, &r->problem, messages))
-		return reply_problem(r);
 	return answer_serve(a);
 }
 
 enum MHD_Result ollama_generate(struct request *r)
 {
-	struct answer *a = answer_new(r, &generate_format);
+	struct answer *a = answer_new(r, &format);
 	const char *prompt = NULL, *system = NULL;
 
 	if (!a || common(a, r->json) ||

@@ -68,14 +68,6 @@ static int refuse(struct problem *p, const json_t *json)
 	return 0;
 }
 
-/* Fields that wait for the engine. 0 or -1. */
-static int not_yet(struct problem *p, const json_t *json)
-{
-	if (json_array_size(json_object_get(json, "tools")))
-		return problem_field(p, "tools", "tools are not supported yet");
-	return 0;
-}
-
 static int common(struct answer *a, const json_t *json)
 {
 	struct problem *p = &a->request->problem;
@@ -85,7 +77,7 @@ static int common(struct answer *a, const json_t *json)
 	    field_bool(p, json, "stream", &a->stream) < 0 ||
 	    field_object(p, json, "stream_options", &options) < 0 ||
 	    field_bool(p, options, "include_usage", &a->usage) < 0 ||
-	    refuse(p, json) || not_yet(p, json) ||
+	    refuse(p, json) ||
 	    sampling_openai(&a->ask.sampling, p, json) ||
 	    stops_parse(&a->ask.stops, p, json_object_get(json, "stop"),
 			"stop") ||
@@ -178,10 +170,9 @@ static json_t *delta(json_t *what, json_t *logprobs, const char *reason)
 			 "logprobs", logprobs, "finish_reason", reason);
 }
 
-static void chat_piece(struct answer *a, struct buffer *out, const char *text,
-		       size_t n)
+/* An event with a delta; the first one says whose answer it is. */
+static void chat_delta(struct answer *a, struct buffer *out, json_t *what)
 {
-	json_t *what = json_pack("{s:o}", "content", text_json(text, n));
 	json_t *chunk;
 
 	if (!a->n_pieces)
@@ -192,22 +183,74 @@ static void chat_piece(struct answer *a, struct buffer *out, const char *text,
 	event(out, chunk);
 }
 
+static void chat_piece(struct answer *a, struct buffer *out, const char *text,
+		       size_t n)
+{
+	chat_delta(a, out, json_pack("{s:o}", "content", text_json(text, n)));
+}
+
+/* The id of a call. */
+static json_t *call_id(const struct answer *a, size_t number)
+{
+	return json_sprintf("call_%s%02zu", a->id, number);
+}
+
+static void chat_call(struct answer *a, struct buffer *out,
+		      const struct call_part *part)
+{
+	json_t *call, *what;
+
+	if (part->over)
+		return;
+	call = json_pack("{s:I, s:{s:o}}", "index", (json_int_t)part->number,
+			 "function", "arguments",
+			 text_json(part->args, part->n));
+	if (!part->n) {
+		json_object_set_new(call, "id", call_id(a, part->number));
+		json_object_set_new(call, "type", json_string("function"));
+		json_object_set_new(json_object_get(call, "function"), "name",
+				    json_string(part->name));
+	}
+	what = json_pack("{s:[o]}", "tool_calls", call);
+	if (!a->n_pieces)
+		json_object_set_new(what, "content", json_null());
+	chat_delta(a, out, what);
+}
+
 static void chat_end(struct answer *a, struct buffer *out)
 {
 	if (!a->n_pieces)
 		chat_piece(a, out, "", 0);
 	last(a, out, chat_object(a, delta(json_object(), chat_logprobs(a, true),
-					  turn_reason(&a->turn))),
+					  answer_reason(a))),
 	     chat_object(a, NULL));
+}
+
+static json_t *chat_message(const struct answer *a, const char *text, size_t n)
+{
+	json_t *message = json_pack("{s:s, s:o, s:n}", "role", "assistant",
+				    "content", text_json(text, n), "refusal");
+	json_t *call, *list = json_array();
+	size_t i;
+
+	json_array_foreach(a->called, i, call)
+		json_array_append_new(list, json_pack("{s:o, s:s, s:O}",
+			"id", call_id(a, i), "type", "function",
+			"function", call));
+	if (json_array_size(list) && !n)
+		json_object_set_new(message, "content", json_null());
+	if (json_array_size(list))
+		json_object_set(message, "tool_calls", list);
+	json_decref(list);
+	return message;
 }
 
 static json_t *chat_whole(struct answer *a, const char *text, size_t n)
 {
-	json_t *all = chat_object(a, json_pack(
-		"{s:i, s:{s:s, s:o, s:n}, s:o, s:s}", "index", 0, "message",
-		"role", "assistant", "content", text_json(text, n), "refusal",
+	json_t *all = chat_object(a, json_pack("{s:i, s:o, s:o, s:s}",
+		"index", 0, "message", chat_message(a, text, n),
 		"logprobs", chat_logprobs(a, true),
-		"finish_reason", turn_reason(&a->turn)));
+		"finish_reason", answer_reason(a)));
 
 	json_object_set_new(all, "usage", usage(a));
 	return all;
@@ -217,6 +260,7 @@ static const struct format chat_format = {
 	.type = "text/event-stream",
 	.piece = chat_piece,
 	.end = chat_end,
+	.call = chat_call,
 	.broken = broken,
 	.whole = chat_whole,
 };
@@ -238,14 +282,33 @@ static int chat_wants(struct answer *a, const json_t *json)
 	return 0;
 }
 
+/* tools, and what is not there beside them. 0 or -1. */
+static int chat_tools(struct ask *ask, struct problem *p, const json_t *json)
+{
+	if (tools_openai(&ask->tools, p, json))
+		return -1;
+	if (ask->tools.list && ask->shape.schema)
+		return problem_field(p, "response_format",
+				     "response_format beside tools is not supported");
+	if (ask->tools.list && ask->logprobs.wanted)
+		return problem_field(p, "logprobs",
+				     "logprobs beside tools are not supported");
+	return 0;
+}
+
 enum MHD_Result openai_chat(struct request *r)
 {
 	struct answer *a = answer_new(r, &chat_format);
 
 	if (!a || common(a, r->json) || chat_wants(a, r->json) ||
-	    prompt_chat(&a->ask.prompt, &r->problem,
-			json_object_get(r->json, "messages")))
+	    chat_tools(&a->ask, &r->problem, r->json))
 		return reply_problem(r);
+	a->ask.messages = json_object_get(r->json, "messages");
+	if (!json_array_size(a->ask.messages)) {
+		problem_field(&r->problem, "messages",
+			      "messages is not an array of messages");
+		return reply_problem(r);
+	}
 	return answer_serve(a);
 }
 

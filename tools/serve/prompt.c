@@ -3,7 +3,7 @@
  * The messages of a request.
  *
  * Chat formats know three roles. What a tool returned is a message of the
- * user that says so, and a call is what the model wrote to make it.
+ * user that says so, a call is what the model wrote to make it.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -90,28 +90,46 @@ static int content(struct problem *p, json_t *value, struct buffer *out)
 	return 0;
 }
 
-/* {"name": ..., "arguments": {...}}, a line a call. */
-static void calls(json_t *list, struct buffer *out)
+/* What the model wrote to call them. */
+static int calls(struct problem *p, json_t *list,
+		 const struct tools_dialect *d, struct buffer *out)
 {
 	json_t *call, *f, *args;
+	const char *name;
 	size_t i;
 
 	json_array_foreach(list, i, call) {
 		f = json_object_get(call, "function");
+		name = json_string_value(json_object_get(f, "name"));
 		args = json_object_get(f, "arguments");
 		args = json_is_string(args) ?
 			json_loads(json_string_value(args), 0, NULL) :
 			json_incref(args);
-		if (out->n)
-			buffer_str(out, "\n");
-		buffer_json(out, json_pack("{s:O?, s:o?}", "name",
-					   json_object_get(f, "name"),
-					   "arguments", args));
+		if (!name || !json_is_object(args)) {
+			json_decref(args);
+			return problem_field(p, "messages",
+					     "a call has no name, or arguments that are no object");
+		}
+		tools_write_call(d, name, args, out);
 	}
+	return 0;
 }
 
+static void tell_tools(struct prompt *p, const struct tools *tools,
+		       const struct tools_dialect *d)
+{
+	struct buffer text = { 0 };
+
+	tools_tell(tools, d, &text);
+	p->text.failed |= text.failed;
+	prompt_add(p, d->role, text.data, text.n);
+	buffer_free(&text);
+}
+
+/* *@tools: what is to be told before it; NULL afterwards. */
 static int add_message(struct prompt *p, struct problem *problem,
-		       json_t *message)
+		       json_t *message, const struct tools **tools,
+		       const struct tools_dialect *d)
 {
 	struct buffer text = { 0 };
 	uint32_t role = LLAMUX_ROLE_USER;
@@ -123,10 +141,19 @@ static int add_message(struct prompt *p, struct problem *problem,
 	if (json_array_size(json_object_get(message, "images")))
 		return problem_field(problem, "images",
 				     "images are not supported");
+	if (*tools && role != LLAMUX_ROLE_SYSTEM &&
+	    (role == d->role || d->role == LLAMUX_ROLE_SYSTEM)) {
+		tell_tools(p, *tools, d);
+		*tools = NULL;
+	}
 	if (tool)
-		buffer_str(&text, "Result of the call: ");
+		buffer_str(&text, d->result);
 	ret = content(problem, json_object_get(message, "content"), &text);
-	calls(json_object_get(message, "tool_calls"), &text);
+	if (tool)
+		buffer_str(&text, d->result_end);
+	if (!ret)
+		ret = calls(problem, json_object_get(message, "tool_calls"), d,
+			    &text);
 	if (!ret && text.failed)
 		ret = problem_errno(problem, -ENOMEM, NULL);
 	if (!ret)
@@ -135,17 +162,19 @@ static int add_message(struct prompt *p, struct problem *problem,
 	return ret;
 }
 
-int prompt_chat(struct prompt *p, struct problem *problem, json_t *messages)
+int prompt_chat(struct prompt *p, struct problem *problem, json_t *messages,
+		const struct tools *tools, const struct tools_dialect *d)
 {
 	json_t *message;
 	size_t i;
 
-	if (!json_array_size(messages))
-		return problem_field(problem, "messages",
-				     "messages is not an array of messages");
+	if (!tools->list)
+		tools = NULL;
 	json_array_foreach(messages, i, message)
-		if (add_message(p, problem, message))
+		if (add_message(p, problem, message, &tools, d))
 			return -1;
+	if (tools)
+		tell_tools(p, tools, d);
 	return 0;
 }
 

@@ -10,6 +10,7 @@
 #include "llamux.h"
 #include "problem.h"
 #include "text.h"
+#include "tools.h"
 
 struct prompt_message {
 	uint32_t role;		/* LLAMUX_ROLE_* */
@@ -25,8 +26,12 @@ struct prompt {
 void prompt_free(struct prompt *p);
 /* A message; behind one of the same role it is a paragraph of that. */
 void prompt_add(struct prompt *p, uint32_t role, const char *text, size_t n);
-/* The array that OpenAI's and Ollama's chat have. 0 or -1. */
-int prompt_chat(struct prompt *p, struct problem *problem, json_t *messages);
+/*
+ * The array that OpenAI's and Ollama's chat have, and what is to be told of
+ * tools. 0 or -1.
+ */
+int prompt_chat(struct prompt *p, struct problem *problem, json_t *messages,
+		const struct tools *tools, const struct tools_dialect *d);
 /* Write all of it. 0 or -errno. */
 int prompt_write(const struct prompt *p, struct llamux *l);
 

@@ -52,6 +52,7 @@ static int open_model(struct turn *t)
 		return problem_set(&r->problem, 400, NULL,
 				   "the chat format of '%s' is not known: only raw completions can be made",
 				   t->info.model);
+	t->dialect = tools_dialect_of(t->info.chat);
 	return 0;
 }
 
@@ -75,7 +76,11 @@ static int configure(struct turn *t)
 				      t->ask->biases.n);
 	if (!ret)
 		ret = shape_apply(&t->ask->shape, t->l);
-	return ret ? fail(t, ret) : 0;
+	if (ret)
+		return fail(t, ret);
+	return t->ask->tools.list ?
+	       tools_apply(&t->ask->tools, t->dialect, t->l,
+			   &t->request->problem) : 0;
 }
 
 /* Nobody wants what the model goes on to say. */
@@ -116,7 +121,7 @@ static int fetch(struct turn *t)
 	return 0;
 }
 
-int turn_open(struct turn *t, struct request *r, const struct ask *ask)
+int turn_open(struct turn *t, struct request *r, struct ask *ask)
 {
 	*t = (struct turn){ .request = r, .ask = ask, .start = now_ns(),
 			    .over = true };
@@ -124,11 +129,17 @@ int turn_open(struct turn *t, struct request *r, const struct ask *ask)
 	return enter(t) || open_model(t) ? -1 : 0;
 }
 
-int turn_start(struct turn *t, struct request *r, const struct ask *ask)
+int turn_start(struct turn *t, struct request *r, struct ask *ask)
 {
 	int ret;
 
-	if (turn_open(t, r, ask) || configure(t))
+	if (turn_open(t, r, ask))
+		return -1;
+	if (ask->messages && prompt_chat(&ask->prompt, &r->problem,
+					 ask->messages, &ask->tools,
+					 t->dialect))
+		return -1;
+	if (configure(t))
 		return -1;
 	ret = prompt_write(&ask->prompt, t->l);
 	if (ret)

@@ -11,23 +11,27 @@
 #include "sampling.h"
 #include "shape.h"
 #include "stop.h"
+#include "tools.h"
 
 struct request;
 
 /* What is asked for. Texts are borrowed from the request. */
 struct ask {
 	const char *model;	/* NULL: the default one */
+	json_t *messages;	/* of a chat; NULL: the prompt is complete */
 	struct prompt prompt;
 	struct sampling sampling;
 	struct stops stops;
 	struct biases biases;
 	struct shape shape;
+	struct tools tools;
 	struct logprobs logprobs;	/* wanted, top */
 };
 
 struct turn {
 	struct request *request;
-	const struct ask *ask;
+	struct ask *ask;
+	const struct tools_dialect *dialect;	/* of the model */
 	struct llamux *l;
 	struct llamux_info info;
 	struct llamux_stats stats;	/* when it is over */
@@ -45,9 +49,9 @@ struct turn {
  * A place in the queue and a conversation, for what is not an answer. 0, or -1
  * with the request's problem set; turn_end() is called all the same.
  */
-int turn_open(struct turn *t, struct request *r, const struct ask *ask);
+int turn_open(struct turn *t, struct request *r, struct ask *ask);
 /* Up to the first text. 0, or -1 with the request's problem set. */
-int turn_start(struct turn *t, struct request *r, const struct ask *ask);
+int turn_start(struct turn *t, struct request *r, struct ask *ask);
 /*
  * The next text, valid until the next call: 1; 0 at the end, with the stats;
  * -1 with the request's problem set.

@@ -7,6 +7,58 @@ const { Ollama } = need("ollama");
 const model = "llamux-default";
 const question = "What is an inode?";
 
+const schema = { type: "object", additionalProperties: false, required: ["sort", "hidden"],
+	properties: { sort: { enum: ["name", "size"] }, hidden: { type: "boolean" } } };
+const tools = [{ type: "function", function: { name: "list_files",
+	description: "Names of the files in a directory", parameters: schema } }];
+
+/* Arguments as the schema has them. */
+function fit(args) {
+	return Object.keys(args).sort().join() === "hidden,sort" &&
+		["name", "size"].includes(args.sort) && typeof args.hidden === "boolean";
+}
+
+/* JSON as a schema has it, calls of tools, what they returned, embeddings. */
+async function openaiMore(client) {
+	const ask = { model, seed: 1, max_tokens: 200,
+		messages: [{ role: "user", content: "Which files?" }] };
+	const json = await client.chat.completions.create({ ...ask, response_format: {
+		type: "json_schema", json_schema: { name: "x", schema } } });
+	check("JSON schema", fit(JSON.parse(json.choices[0].message.content)), json);
+
+	const choice = { type: "function", function: { name: "list_files" } };
+	const called = await client.chat.completions.create({ ...ask, tools, tool_choice: choice });
+	const message = called.choices[0].message;
+	check("tool call", called.choices[0].finish_reason === "tool_calls" &&
+		message.tool_calls[0].function.name === "list_files" &&
+		fit(JSON.parse(message.tool_calls[0].function.arguments)), called);
+
+	const stream = client.chat.completions.stream({ ...ask, tools, tool_choice: choice });
+	const same = (await stream.finalChatCompletion()).choices[0];
+	check("tool call, streamed", same.finish_reason === "tool_calls" &&
+		same.message.tool_calls[0].function.arguments ===
+		message.tool_calls[0].function.arguments, same);
+
+	const ran = [];
+	const runner = client.chat.completions.runTools({ ...ask, tool_choice: choice, tools: [{
+		type: "function", function: { name: "list_files", parameters: schema,
+			description: "Names of the files in a directory", parse: JSON.parse,
+			function: args => { ran.push(args); return "notes.txt"; } } }] });
+	await runner.done();
+	check("the client runs the tool", ran.length === 1 && fit(ran[0]), ran);
+
+	const more = await client.chat.completions.create({ ...ask, tools, messages: [
+		...ask.messages, message, { role: "tool", tool_call_id: message.tool_calls[0].id,
+			content: "notes.txt" }] });
+	check("the tool's result", more.choices[0].finish_reason !== null &&
+		more.usage.prompt_tokens > called.usage.prompt_tokens, more);
+
+	const vectors = await client.embeddings.create({ model, input: ["a file", "a signal"],
+		encoding_format: "float" });
+	check("embeddings", vectors.data.length === 2 && vectors.data[0].embedding.length > 8 &&
+		vectors.data[0].embedding[0] !== vectors.data[1].embedding[0], vectors.usage);
+}
+
 async function openai() {
 	const client = new OpenAI({ baseURL: env.LLAMUX_URL + "/v1", apiKey: env.LLAMUX_TOKEN,
 		maxRetries: 0 });
@@ -27,7 +79,7 @@ async function openai() {
 		usage = c.usage ?? usage;
 		n++;
 	}
-	check("chat, streamed", streamed === text && n > 5, streamed);
+	check("chat, streamed", streamed === text && n > 2, streamed);
 	check("usage", usage?.completion_tokens === whole.usage.completion_tokens, usage);
 
 	const stop = text.split(" ")[3];
@@ -39,6 +91,7 @@ async function openai() {
 	const next = await client.chat.completions.create({ ...ask, messages: talk });
 	check("second turn", next.usage.prompt_tokens > whole.usage.prompt_tokens, next.usage);
 
+	await openaiMore(client);
 	const raw = await client.completions.create({ model, prompt: "Once", max_tokens: 5,
 		temperature: 0 });
 	check("completion", raw.choices[0].text && raw.usage.completion_tokens === 5, raw);
@@ -92,6 +145,19 @@ async function ollama() {
 		options: { temperature: 0, stop: [stop] } });
 	check("stop", cut.response === text.slice(0, text.indexOf(stop)), cut);
 	await fails("no such model", 404, () => client.chat({ ...ask, model: "nobody" }));
+	const json = await client.chat({ ...ask, format: schema });
+	check("JSON schema", fit(JSON.parse(json.message.content)), json);
+	const brief = { ...ask, tools, options: { temperature: 0, num_predict: 50 } };
+	const told = await client.chat(brief);
+	check("tools", told.message.role === "assistant" &&
+		told.prompt_eval_count > whole.prompt_eval_count, told);
+	const after = await client.chat({ ...brief, messages: [...ask.messages,
+		{ role: "assistant", content: "", tool_calls: [{ function: { name: "list_files",
+			arguments: { sort: "name", hidden: false } } }] },
+		{ role: "tool", tool_name: "list_files", content: "notes.txt" }] });
+	check("the tool's result", after.prompt_eval_count > told.prompt_eval_count, after);
+	const vectors = await client.embed({ model, input: ["a file", "a signal"] });
+	check("embeddings", vectors.embeddings.length === 2, vectors);
 
 	const endless = await client.generate({ model, prompt: "x", raw: true, stream: true,
 		options: { num_predict: -1, temperature: 1 } });
