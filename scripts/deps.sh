@@ -28,7 +28,8 @@ packages() {
 		busybox-static cpio util-linux ;;
 	fuzz) echo clang libclang-rt-dev ;;
 	unicode) echo unicode-data ;;
-	deb) echo dpkg-dev debhelper dh-dkms lintian gcc make libc6-dev xz-utils ;;
+	deb) echo dpkg-dev debhelper dh-dkms lintian gcc make libc6-dev xz-utils \
+		libmicrohttpd-dev libjansson-dev ;;
 	*)
 		echo "deps: no group '$1' (build check test serve page kernel qemu uml fuzz" \
 			"unicode deb)" >&2

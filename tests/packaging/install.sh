@@ -43,8 +43,12 @@ check "an answer in user space" test "$(in_root "$root" \
 	llamux --user ask --temp 0 'What does ls do?')" = 'ls lists directory contents.'
 check "the group" in_root "$root" getent group llamux
 check "the unit is enabled" in_root "$root" systemctl -q is-enabled llamux.service
-check "the unit is well-formed" in_root "$root" systemd-analyze verify --man=no \
-	/lib/systemd/system/llamux.service
+check "the gateway's unit is not" test "$(in_root "$root" systemctl is-enabled \
+	llamux-serve.service)" = disabled
+for unit in llamux llamux-serve; do
+	check "$unit.service is well-formed" in_root "$root" systemd-analyze verify \
+		--man=no "/lib/systemd/system/$unit.service"
+done
 check "packages' own test: command" in_root "$root" sh -e /debs/tests/command
 check "packages' own test: library" in_root "$root" sh -e /debs/tests/library
 
