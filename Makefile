@@ -184,6 +184,7 @@ $(BUILD)/kernel-tests/%: tests/kernel/%.c $(wildcard tests/kernel/*.h) \
 $(ENGINE_OBJ): FLAGS = $(ENGINE_INT)
 $(FP_OBJ): FLAGS = $(ENGINE_FP) $(ISA)
 $(BUILD)/obj/engine/arch/x86/avx2%: ISA = $(AVX2)
+$(BUILD)/obj/engine/arch/x86/avxvnni%: ISA = $(AVX2) -mavxvnni
 $(BUILD)/obj/engine/arch/x86/avx512%: ISA = $(AVX512)
 $(HOST_OBJ): FLAGS = $(BASE) $(PIC) -pthread $(USER_INC)
 $(TOOL_OBJ): FLAGS = $(BASE) -pthread $(USER_INC)

@@ -471,6 +471,10 @@ int lx_model_load(struct lx_host *host, const struct lx_source *src, u32 n_src,
 		return lx_fail(err, -LX_ENOMEM, "no memory for a model");
 	m->host = host;
 	r = lx_model_describe(m, src, n_src, p, err);
+	if (!r && lx_ops_any(p ? p->simd : NULL)) {
+		m->ops = lx_ops_fastest(host);
+		m->info.simd = m->ops->name;
+	}
 	if (!r && lx_model_layout(m))
 		r = lx_fail(err, -LX_ENOMEM, "no memory for block tables");
 	if (!r)

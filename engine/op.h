@@ -333,6 +333,7 @@ enum { LX_MM_STORE, LX_MM_ADD, LX_MM_SWIGLU, LX_MM_GEGLU, LX_MM_SWIGLU_OAI };
 struct lx_ops {
 	const char *name;
 	u32 cpu;		/* LX_CPU_* it needs, all of them */
+	u32 rank;		/* the best is among those of the highest */
 	u32 t_max;		/* tokens of a matmul group */
 	u32 mac_tile;		/* multiply-adds of a quantized tile, ~25 us */
 	u32 mac_tile_f;		/* the same for float weights */
@@ -347,11 +348,29 @@ struct lx_ops {
 
 extern const struct lx_ops lx_ops_generic;
 #ifdef __x86_64__
-extern const struct lx_ops lx_ops_avx2, lx_ops_avx512;
+extern const struct lx_ops lx_ops_avx2, lx_ops_avxvnni, lx_ops_avx512,
+			   lx_ops_avx512_256;
+/* Their products: avxvnni.c, avx512_256.c. */
+void lx_matmul_avxvnni(const struct lx_op *op, u32 tile, void *scratch);
+void lx_matmul_avx512_256(const struct lx_op *op, u32 tile, void *scratch);
 #endif
 
 /* The implementation called @name (NULL or "auto": the best), or NULL. */
 const struct lx_ops *lx_ops_find(const char *name);
+
+/*
+ * The @n-th of the implementations that are as good as @best by rank, and that
+ * this CPU runs, @best first; NULL past the last. No more than LX_MAX_OPS.
+ */
+#define LX_MAX_OPS 8
+const struct lx_ops *lx_ops_rival(const struct lx_ops *best, u32 n);
+/*
+ * The fastest of them, measured with the host's workers for a few
+ * milliseconds: race.c. Without memory for that, the one that "auto" finds.
+ */
+const struct lx_ops *lx_ops_fastest(struct lx_host *host);
+/* Whether @name leaves the choice to the engine: NULL or "auto". */
+bool lx_ops_any(const char *name);
 
 /* Bytes of one strip of a matrix, 0 for types that have no kernels: pack.c */
 u64 lx_pack_bytes(u32 type, u64 cols);

@@ -60,7 +60,7 @@ static int check_fits(struct llamux_model *m, const struct lx_model_params *mp)
 static int load(struct llamux_model *m)
 {
 	struct lx_model_params mp = {
-		.simd = llamux_model_simd(),
+		.simd = llamux_model_simd_wanted(),
 		.as = m->as_type[0] ? m->as_type : NULL,
 	};
 	int err;

@@ -20,7 +20,7 @@
 
 static char *simd;
 module_param(simd, charp, 0444);
-MODULE_PARM_DESC(simd, "auto (default), generic, avx2 or avx512");
+MODULE_PARM_DESC(simd, "auto (default), generic, avx2, avxvnni, avx512 or avx512-256");
 
 static DEFINE_MUTEX(models_lock);
 static LIST_HEAD(models);
@@ -28,6 +28,11 @@ static struct llamux_model *default_model;	/* no reference; models_lock */
 static struct workqueue_struct *put_queue;
 
 /* ---- names ---- */
+
+const char *llamux_model_simd_wanted(void)
+{
+	return simd;
+}
 
 const char *llamux_model_simd(void)
 {

@@ -148,7 +148,11 @@ bool llamux_model_move(struct llamux_model *m, enum llamux_model_state from,
 /* Something became runnable, or is to be closed. */
 void llamux_model_kick(struct llamux_model *m);
 
-/* The "simd" parameter: NULL or a name. What it comes to on this CPU. */
+/*
+ * The "simd" parameter: NULL or a name; and what it comes to on this CPU, unless
+ * a model, as it is loaded, finds an equal of that faster.
+ */
+const char *llamux_model_simd_wanted(void);
 const char *llamux_model_simd(void);
 
 #endif

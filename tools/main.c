@@ -45,7 +45,7 @@ static const char global_help[] =
 	"  --user              use the engine in this process, not the module\n"
 	"  -m, --model MODEL   a loaded model's name; with --user its file\n"
 	"  -t, --threads N     threads of the engine in this process\n"
-	"  --simd NAME         auto, generic, avx2 or avx512, in this process\n"
+	"  --simd NAME         auto, generic, avx2, ...: in this process\n"
 	"  --as TYPE           quantize the model to TYPE as it is loaded\n"
 	"  --json              print JSON\n"
 	"  --help              say this and exit\n"

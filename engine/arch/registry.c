@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-/* The implementations that were compiled in, worst first. */
+/* The implementations that were compiled in, best last. */
 #include "lx/lx.h"
 #include "op.h"
 
@@ -7,6 +7,8 @@ static const struct lx_ops *const implementations[] = {
 	&lx_ops_generic,
 #ifdef __x86_64__
 	&lx_ops_avx2,
+	&lx_ops_avxvnni,
+	&lx_ops_avx512_256,
 	&lx_ops_avx512,
 #endif
 };
@@ -25,9 +27,28 @@ static bool usable(const struct lx_ops *ops)
 	return (lx_cpu_features() & ops->cpu) == ops->cpu;
 }
 
+bool lx_ops_any(const char *name)
+{
+	return !name || name_eq(name, "auto");
+}
+
+const struct lx_ops *lx_ops_rival(const struct lx_ops *best, u32 n)
+{
+	if (!n)
+		return best;
+	for (u32 i = 0; i < LX_ARRAY_SIZE(implementations); i++) {
+		const struct lx_ops *ops = implementations[i];
+
+		if (ops != best && ops->rank == best->rank && usable(ops) &&
+		    !--n)
+			return ops;
+	}
+	return NULL;
+}
+
 const struct lx_ops *lx_ops_find(const char *name)
 {
-	bool best = !name || name_eq(name, "auto");
+	bool best = lx_ops_any(name);
 	u32 i = LX_ARRAY_SIZE(implementations);
 
 	while (i-- > 0) {

@@ -28,8 +28,8 @@ static void tile_copy(const struct lx_op *op, u32 tile, void *scratch)
 }
 
 #define LX_TILES \
-	.embed = tile_embed, .norm = tile_norm, .matmul = tile_matmul, \
-	.rope = tile_rope, .angles = tile_angles, .attn = tile_attn, \
+	.embed = tile_embed, .norm = tile_norm, .rope = tile_rope, \
+	.angles = tile_angles, .attn = tile_attn, \
 	.merge = tile_merge, .route = tile_route, .gather = tile_gather, \
 	.combine = tile_combine, .freqs = tile_freqs, .scales = tile_scales, \
 	.residual = tile_residual, .cap = tile_cap, .copy = tile_copy, \

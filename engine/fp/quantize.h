@@ -26,9 +26,10 @@ struct quant_work {
 
 _Static_assert(sizeof(struct quant_work) <= LX_QUANT_SCRATCH, "scratch");
 
+/* The nearest f16 that is finite: a fit may reach beyond the values. */
 static inline u16 qz_f16(float f)
 {
-	float t[VL] = { f };
+	float t[VL] = { f > 65504.0f ? 65504.0f : f < -65504.0f ? -65504.0f : f };
 	u16 h[VL];
 
 	vf_store_f16(h, vf_load(t));

@@ -177,6 +177,25 @@ static void test_odd_rows(void)
 	}
 }
 
+/* Values up to the largest f16, where a fit would step beyond it. */
+static void test_largest(void)
+{
+	float x[256];
+
+	for (u32 i = 0; i < LX_ARRAY_SIZE(reference); i++)
+		for (uint64_t seed = 1; seed <= 300; seed++) {
+			uint64_t s = seed;
+
+			for (u32 k = 0; k < 256; k++) {
+				double v = -quant_gauss(&s) * 9e4;
+
+				v = v > 65504.0 ? 65504.0 : v;
+				x[k] = (float)(v < -65504.0 ? -65504.0 : v);
+			}
+			round_trip(reference[i].type, x, 1, 256);
+		}
+}
+
 /* A block does not depend on what stands beside it. */
 static void test_neighbours(void)
 {
@@ -309,6 +328,7 @@ int main(void)
 	test_values();
 	test_errors();
 	test_odd_rows();
+	test_largest();
 	test_neighbours();
 	test_bad_values();
 	return test_end();

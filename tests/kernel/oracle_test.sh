@@ -51,13 +51,14 @@ stories() {
 	}
 }
 
+SIMDS="generic avx2 avxvnni avx512 avx512-256"
 implementations() {
 	local name
 
-	for name in generic avx2 avx512; do
-		if "$LLAMUX" --user -m "$1" --simd $name ask --raw -n 1 x \
+	for name in $SIMDS; do
+		if "$LLAMUX" --user -m "$1" --simd "$name" ask --raw -n 1 x \
 			>/dev/null 2>&1; then
-			echo $name
+			echo "$name"
 		fi
 	done
 }
@@ -67,13 +68,13 @@ if [ ! -d "$CASES" ]; then
 	finish
 fi
 usable=$(implementations "$SHARED/models/stories260K.gguf")
-for simd in generic avx2 avx512; do
-	if ! grep -qw $simd <<<"$usable"; then
+for simd in $SIMDS; do
+	if ! grep -qw "$simd" <<<"$usable"; then
 		skip "$simd: not on this CPU"
 		continue
 	fi
 	for threads in 1 2; do
-		insmod "$LLAMUX_KO" simd=$simd threads=$threads || exit 1
+		insmod "$LLAMUX_KO" simd="$simd" threads=$threads || exit 1
 		check "stories260K: the 32 greedy tokens, $simd, $threads threads" \
 			stories
 		for name in $MODELS; do
@@ -81,10 +82,10 @@ for simd in generic avx2 avx512; do
 			name=${name%.gguf}
 			"$CTL" load m "$SHARED/oracle/models/$name.gguf" || exit 1
 			check "$name: same logits, $simd, $threads threads" \
-				same_logits "$name" A8 $simd
+				same_logits "$name" A8 "$simd"
 			if [[ $BED == uml* && $simd != generic ]]; then
 				check "$name: same logits of 200 at once, $simd" \
-					same_logits "$name" C200 $simd 200
+					same_logits "$name" C200 "$simd" 200
 			fi
 			"$CTL" unload m
 			wait_gone m

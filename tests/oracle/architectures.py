@@ -20,7 +20,7 @@ import archs
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 LLAMUX = os.environ.get("LLAMUX", os.path.join(TOP, "build", "llamux"))
-SIMD = os.environ.get("LLAMUX_SIMD", "generic avx2 avx512").split()
+SIMD = os.environ.get("LLAMUX_SIMD", "generic avx2 avxvnni avx512 avx512-256").split()
 BOUND = 3e-9            # NMSE of float weights, KV in F32
 MARGIN = 0.01           # between first and second, to ask for the same token
 MISTAKE = 50            # times the bound that a mistake must show

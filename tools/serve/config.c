@@ -36,7 +36,7 @@ static const char help[] =
 	"  --user              use the engine in this process, not the module\n"
 	"  -m, --model FILE    with --user: its model's file; may be repeated\n"
 	"  -t, --threads N     threads of the engine in this process\n"
-	"  --simd NAME         auto, generic, avx2 or avx512, in this process\n"
+	"  --simd NAME         auto, generic, avx2, ...: in this process\n"
 	"  --help              say this and exit\n"
 	"  --version           print the version and exit\n";
 

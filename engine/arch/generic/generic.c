@@ -9,5 +9,6 @@ const struct lx_ops lx_ops_generic = {
 	.mac_tile = 32 << 10,
 	.mac_tile_f = 8 << 10,
 	.byte_tile = 32 << 10,
+	.matmul = tile_matmul,
 	LX_TILES
 };

@@ -15,7 +15,6 @@
 
 #include "lx/deps.h"
 
-#define LX_ISA generic
 #define VL 16
 #define MM_T 4
 #define MM_FEW 0	/* so many are bound by memory */

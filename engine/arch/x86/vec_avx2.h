@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /*
  * Vector primitives for AVX2 with FMA and F16C: 8 lanes. See
- * arch/generic/vec.h, which says what each must compute to the bit.
+ * arch/generic/vec.h, which says what each must compute to the bit. Where the
+ * file that includes this is compiled for VNNI, dots are one instruction.
  */
 #ifndef LX_VEC_AVX2_H
 #define LX_VEC_AVX2_H
@@ -9,10 +10,14 @@
 #include <immintrin.h>
 #include "lx/deps.h"
 
-#define LX_ISA avx2
 #define VL 8
+#ifdef __AVX512VL__	/* 32 registers */
+#define MM_T 8
+#define MM_FEW 8	/* so many are bound by memory */
+#else
 #define MM_T 4
-#define MM_FEW 2	/* so many are bound by memory */
+#define MM_FEW 4
+#endif
 #define INL static inline __attribute__((always_inline))
 #define UNROLL _Pragma("GCC unroll 8")
 #define FIXED_T 1	/* a kernel for every group size */
@@ -139,6 +144,20 @@ INL vb vb_lut(const u8 *table, vb idx)
 	return _mm256_shuffle_epi8(t, idx);
 }
 
+#if defined(__AVX512VNNI__) || defined(__AVXVNNI__)
+INL vi vi_dot(vi acc, vb w, const s8 *x)
+{
+	vi b = _mm256_set1_epi32(*(const s32 *)x);
+
+#ifdef __AVX512VNNI__
+	return _mm256_dpbusd_epi32(acc, w, b);
+#else
+	return _mm256_dpbusd_avx_epi32(acc, w, b);
+#endif
+}
+
+#define vi_dot_wide vi_dot
+#else
 /* Weights up to 7 bits: pairs of products fit 16 bits. */
 INL vi vi_dot(vi acc, vb w, const s8 *x)
 {
@@ -163,5 +182,6 @@ INL vi vi_dot_wide(vi acc, vb w, const s8 *x)
 	acc = _mm256_add_epi32(acc, _mm256_madd_epi16(we, xe));
 	return _mm256_add_epi32(acc, _mm256_madd_epi16(wo, xo));
 }
+#endif
 
 #endif

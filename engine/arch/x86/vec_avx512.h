@@ -9,10 +9,9 @@
 #include <immintrin.h>
 #include "lx/deps.h"
 
-#define LX_ISA avx512
 #define VL 16		/* lanes of a vector */
 #define MM_T 8		/* tokens of one group */
-#define MM_FEW 4	/* so many are bound by memory */
+#define MM_FEW 8	/* so many are bound by memory */
 #define INL static inline __attribute__((always_inline))
 #define UNROLL _Pragma("GCC unroll 8")
 #define FIXED_T 1	/* a kernel for every group size */

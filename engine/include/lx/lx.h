@@ -39,14 +39,14 @@ struct lx_job;
 u32 lx_cpu_features(void);
 /*
  * The name of the n-th registered implementation ("generic", "avx2",
- * "avx512"), NULL past the end; *@usable tells whether this CPU runs it.
+ * "avxvnni", "avx512-256", "avx512"), NULL past the end; *@usable tells whether this CPU runs it.
  */
 const char *lx_simd_name(u32 n, bool *usable);
 
 /* ---- model ---- */
 
 struct lx_model_params {
-	const char *simd;	/* NULL or "auto": the best this CPU runs */
+	const char *simd;	/* NULL or "auto": the fastest on this CPU */
 	/*
 	 * NULL: weights as in the file; else quantized (lx/preset.h) as they
 	 * are read, to what a file made so holds: the same bits.
