@@ -61,6 +61,7 @@ qemu_accel() {
 
 start_qemu() {
 	local image accel args=() n=0 dir common=security_model=none,multidevs=remap
+	local QEMU_MODULES="$QEMU_MODULES${disk:+ virtio_blk ext4}"
 
 	deps qemu
 	image=$(kernel_image "$1")
@@ -85,6 +86,9 @@ start_qemu() {
 			-device "virtio-9p-pci,fsdev=share$n,mount_tag=share$n")
 		n=$((n + 1))
 	done
+	if [ -n "$disk" ]; then
+		args+=(-drive "file=$work/disk,format=raw,if=virtio,cache=none")
+	fi
 	if [ -n "$interactive" ]; then
 		args+=(-chardev "stdio,id=tty,signal=off" -device virtio-serial-pci
 			-device "virtconsole,chardev=tty")

@@ -40,6 +40,12 @@ start_uml() {
 		prefix=(unshare -m sh -c "$UML_MEMORY" sh "$work/memory")
 	fi
 	read -r -a args <<<"$(uml_arguments "$1") ${BED_APPEND:-}"
+	# UML's disk loses interrupts on more than one CPU (7.3): reads hang
+	# till somebody else reads.
+	if [ -n "$disk" ]; then
+		args+=("ubd0=$work/disk")
+		cpus=1
+	fi
 	if [ -n "$interactive" ]; then
 		args+=("ssl0=fd:0,fd:1")
 	fi
