@@ -84,7 +84,7 @@ ENGINE_INT += -mgeneral-regs-only
 FP_SRC += $(wildcard engine/arch/arm64/*.c)
 endif
 
-LX_SRC := user/host.c user/map.c user/slab.c user/pool.c user/files.c \
+LX_SRC := user/host.c user/map.c user/slab.c user/pool.c user/crew.c user/files.c \
 	user/local.c user/output.c user/quantize.c user/shared.c
 GRAMMAR_SRC := user/gbnf.c user/gbnf_emit.c user/jsonread.c user/schema.c \
 	user/schema_text.c

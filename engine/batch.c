@@ -4,6 +4,7 @@
  * becomes of them.
  */
 #include "session.h"
+#include "stream.h"
 
 void lx_batch_begin(struct lx_engine *e)
 {
@@ -153,8 +154,14 @@ int lx_engine_form(struct lx_engine *e)
 
 int lx_engine_run(struct lx_engine *e)
 {
+	int r;
+
 	lx_constrain_masks(e);
-	return e->host->ops->run(e->host, &e->job);
+	if (!e->model->stream)
+		return e->host->ops->run(e->host, &e->job);
+	r = lx_stream_run(e);
+	e->error = r == -LX_ECANCELED ? 0 : r;
+	return r;
 }
 
 void lx_engine_interrupt(struct lx_engine *e)
@@ -224,6 +231,13 @@ static void commit_entry(struct lx_engine *e, const struct lx_entry *en)
 		lx_session_finish(s, LX_FINISH_LENGTH, 0);
 }
 
+/* What was computed before stays. */
+static void fail_entry(struct lx_engine *e, const struct lx_entry *en)
+{
+	en->s->in_batch = false;
+	lx_session_finish(en->s, LX_FINISH_ERROR, e->error);
+}
+
 void lx_engine_commit(struct lx_engine *e)
 {
 	bool cut = __atomic_load_n(&e->job.cancel, __ATOMIC_RELAXED);
@@ -233,9 +247,12 @@ void lx_engine_commit(struct lx_engine *e)
 
 		if (cut && !s->cancel)
 			s->in_batch = false;	/* computed again */
+		else if (e->error && !s->cancel)
+			fail_entry(e, &e->entries[i]);
 		else
 			commit_entry(e, &e->entries[i]);
 	}
+	e->error = 0;
 	e->n_steps++;
 	lx_batch_begin(e);
 }

@@ -157,12 +157,12 @@ static u64 kv_pages(const struct lx_engine *e)
 }
 
 /*
- * What fits: lx_engine_params.n_ctx says how it is chosen. @taken: bytes that
- * are counted as available and will be needed for weights.
+ * What fits: lx_engine_params.n_ctx says how it is chosen. @room: bytes there
+ * are, 0: what is available. @taken: those of them that weights need.
  */
-static u32 default_ctx(struct lx_engine *e, u64 taken)
+static u32 default_ctx(struct lx_engine *e, u64 room, u64 taken)
 {
-	u64 half = e->host->ops->available(e->host);
+	u64 half = room ? room : e->host->ops->available(e->host);
 
 	half = half > taken ? (half - taken) / 2 : 0;
 	e->n_ctx = lx_min(e->model->hp.n_ctx_train, (u32)LX_DEFAULT_CTX);
@@ -175,7 +175,7 @@ static u32 default_ctx(struct lx_engine *e, u64 taken)
 }
 
 static int set_params(struct lx_engine *e, const struct lx_engine_params *p,
-		      u64 taken, struct lx_error *err)
+		      u64 room, u64 taken, struct lx_error *err)
 {
 	const struct lx_hparams *hp = &e->model->hp;
 
@@ -195,12 +195,17 @@ static int set_params(struct lx_engine *e, const struct lx_engine_params *p,
 			       e->kv_type);
 	lx_kv_layout(e);
 	if (!e->n_ctx)
-		e->n_ctx = default_ctx(e, taken);
+		e->n_ctx = default_ctx(e, room, taken);
 	if (lx_model_has_rope(e->model, LX_ROPE_LONG) &&
 	    e->n_ctx > hp->rope_orig_ctx)
 		e->main_rope = LX_ROPE_LONG;
 	e->kv.max = kv_pages(e);
 	return 0;
+}
+
+static u64 n_marks(const struct lx_engine *e)
+{
+	return e->model->hp.n_layer - e->model->n_kept + 1;
 }
 
 /* The small tables of a step; freed by lx_engine_close(). */
@@ -219,12 +224,13 @@ static int alloc_control(struct lx_engine *e)
 	e->items = lx_engine_alloc(e, b, sizeof(*e->items));
 	e->item_of = lx_engine_alloc(e, b, sizeof(*e->item_of));
 	e->row_slot = lx_engine_alloc(e, b, sizeof(*e->row_slot));
+	e->marks = lx_engine_alloc(e, n_marks(e), sizeof(*e->marks));
 	e->ops = lx_engine_alloc(e, e->max_ops, sizeof(*e->ops));
 	e->worker_scratch = lx_engine_alloc(e, e->host->n_workers,
 					    sizeof(*e->worker_scratch));
 	return e->shapes && e->entries && e->tokens && e->pos && e->items &&
-	       e->item_of && e->row_slot && e->ops && e->worker_scratch &&
-	       !lx_kv_open(e) ? 0 : -LX_ENOMEM;
+	       e->item_of && e->row_slot && e->marks && e->ops &&
+	       e->worker_scratch && !lx_kv_open(e) ? 0 : -LX_ENOMEM;
 }
 
 int lx_engine_open(struct lx_model *m, const struct lx_engine_params *p,
@@ -241,7 +247,7 @@ int lx_engine_open(struct lx_model *m, const struct lx_engine_params *p,
 	e->host = h;
 	e->one = 1;
 	lx_sched_init(e);
-	r = set_params(e, p, 0, err);
+	r = set_params(e, p, 0, 0, err);
 	if (!r && alloc_control(e))
 		r = lx_fail(err, -LX_ENOMEM, "no memory for an engine");
 	if (!r) {
@@ -282,6 +288,7 @@ void lx_engine_close(struct lx_engine *e)
 	lx_engine_release(e, e->items, b, sizeof(*e->items));
 	lx_engine_release(e, e->item_of, b, sizeof(*e->item_of));
 	lx_engine_release(e, e->row_slot, b, sizeof(*e->row_slot));
+	lx_engine_release(e, e->marks, n_marks(e), sizeof(*e->marks));
 	lx_engine_release(e, e->ops, e->max_ops, sizeof(*e->ops));
 	lx_engine_release(e, e->worker_scratch, e->host->n_workers,
 			  sizeof(*e->worker_scratch));
@@ -324,17 +331,65 @@ static u64 engine_control(const struct lx_engine *e)
 	       (sizeof(*e->entries) + sizeof(*e->tokens) + sizeof(*e->pos) +
 		sizeof(*e->items) + sizeof(*e->item_of) +
 		sizeof(*e->row_slot)) +
+	       n_marks(e) * sizeof(*e->marks) +
 	       (u64)lx_forward_max_ops(e) * sizeof(*e->ops) +
 	       e->model->hp.n_layer * sizeof(*e->shapes) +
 	       lx_kv_control(e->kv.max) +
 	       e->host->n_workers * sizeof(*e->worker_scratch);
 }
 
-static int plan_model(struct lx_model *m, const struct lx_engine_params *ep,
-		      struct lx_plan *plan, struct lx_error *err)
+static u64 model_control(const struct lx_model *m)
 {
+	return m->control_bytes + lx_model_table_bytes(m) -
+	       (u64)m->max_items * sizeof(*m->items) + m->gguf.memory +
+	       lx_vocab_memory(m->vocab) + sizeof(*m);
+}
+
+/* Sizes with @kept layers in memory. */
+static int plan_kept(struct lx_engine *e, u32 kept, struct lx_plan *plan)
+{
+	struct lx_model *m = e->model;
+
+	m->n_kept = kept;
+	if (lx_model_layout(m))
+		return -LX_ENOMEM;
+	plan->scratch = carve_all(e, NULL);
+	plan->kv = e->kv.max * e->page_bytes;
+	plan->kv_per_token = e->page_bytes / LX_PAGE;
+	plan->n_ctx = e->n_ctx;
+	plan->n_sessions = e->n_planned;
+	plan->n_kept = m->n_kept;
+	plan->weights = m->weight_bytes;
+	plan->control = model_control(m) + engine_control(e);
+	plan->total = plan->weights + plan->kv + plan->scratch + plan->control;
+	return 0;
+}
+
+/* As many layers as fit into @memory, which may be too little for none. */
+static int plan_memory(struct lx_engine *e, u64 memory, struct lx_plan *plan)
+{
+	u32 n = e->model->hp.n_layer, low = 0, high = n > 2 ? n - 2 : 0, mid;
+	int r = plan_kept(e, n, plan);
+
+	if (r || plan->total <= memory)
+		return r;
+	while (low < high && !r) {
+		mid = (low + high + 1) / 2;
+		r = plan_kept(e, mid, plan);
+		if (plan->total <= memory)
+			low = mid;
+		else
+			high = mid - 1;
+	}
+	return r ? r : plan_kept(e, low, plan);
+}
+
+static int plan_model(struct lx_model *m, const struct lx_model_params *mp,
+		      const struct lx_engine_params *ep, struct lx_plan *plan,
+		      struct lx_error *err)
+{
+	u64 memory = mp && mp->stream ? mp->memory : 0;
 	struct lx_engine *e;
-	u64 model;
 	int r;
 
 	if (lx_model_layout(m))
@@ -344,20 +399,12 @@ static int plan_model(struct lx_model *m, const struct lx_engine_params *ep,
 		return lx_fail(err, -LX_ENOMEM, "no memory for a plan");
 	e->model = m;
 	e->host = m->host;
-	model = m->control_bytes + lx_model_table_bytes(m) -
-		(u64)m->max_items * sizeof(*m->items) + m->gguf.memory +
-		lx_vocab_memory(m->vocab) + sizeof(*m);
-	r = set_params(e, ep, m->weight_bytes + model, err);
+	r = set_params(e, ep, memory, m->weight_bytes + model_control(m), err);
 	if (!r) {
-		plan->scratch = carve_all(e, NULL);
-		plan->kv = e->kv.max * e->page_bytes;
-		plan->kv_per_token = e->page_bytes / LX_PAGE;
-		plan->n_ctx = e->n_ctx;
-		plan->n_sessions = e->n_planned;
-		plan->weights = m->weight_bytes;
-		plan->control = model + engine_control(e);
-		plan->total = plan->weights + plan->kv + plan->scratch +
-			      plan->control;
+		r = memory ? plan_memory(e, memory, plan) :
+			     plan_kept(e, m->n_kept, plan);
+		if (r)
+			lx_fail(err, r, "no memory for a plan");
 	}
 	m->host->ops->free(m->host, e, sizeof(*e), LX_MEM_CONTROL);
 	return r;
@@ -379,7 +426,7 @@ int lx_plan(struct lx_host *host, const struct lx_source *src, u32 n_src,
 		plan->file += src[i].size;
 	r = lx_model_describe(m, src, n_src, mp, err);
 	if (!r)
-		r = plan_model(m, ep, plan, err);
+		r = plan_model(m, mp, ep, plan, err);
 	if (!r)
 		plan->info = m->info;
 	/* The description's strings live in the model: vocab, simd are static. */

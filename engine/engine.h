@@ -62,6 +62,8 @@ struct lx_engine {
 	u32 n_sample;
 	struct lx_op *ops;
 	u32 n_ops, max_ops;
+	u32 *marks;		/* [n_streamed + 1] where streamed layers begin */
+	int error;		/* of the step: streamed layers were not had */
 	struct lx_job job;
 
 	/* step: floats (one block) */

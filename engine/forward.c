@@ -372,12 +372,15 @@ void lx_forward_layers(struct lx_engine *e)
 	if (e->sin_cos[LX_ROPE_LOCAL])
 		add_angles(e, LX_ROPE_LOCAL, e->sin_cos[LX_ROPE_LOCAL]);
 	for (u32 l = 0; l < m->hp.n_layer; l++) {
+		if (l >= m->n_kept)
+			e->marks[l - m->n_kept] = e->n_ops;
 		attention(e, &m->layers[l], &e->shapes[l]);
 		if (m->hp.n_expert)
 			expert_ffn(e, &m->layers[l]);
 		else
 			dense_ffn(e, &m->layers[l]);
 	}
+	e->marks[m->hp.n_layer - m->n_kept] = e->n_ops;
 }
 
 void lx_forward_norm(struct lx_engine *e)

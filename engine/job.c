@@ -67,6 +67,12 @@ bool lx_job_tile(struct lx_job *job, u64 tile, u32 worker)
 	return true;
 }
 
+void lx_job_part(struct lx_job *job, u32 end)
+{
+	job->n_ops = end;
+	start(job, job->op);
+}
+
 void lx_job_init(struct lx_job *job, struct lx_op *ops, u32 n_ops,
 		 void **scratch, u32 n_workers)
 {

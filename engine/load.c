@@ -5,120 +5,10 @@
  */
 #include "model.h"
 #include "lx/convert.h"
+#include "stream.h"
 
 #define STAGE_BYTES (4u << 20)	/* read at a time */
 #define PACK_BYTES (64u << 10)	/* of the file, packed by one tile */
-
-/* ---- where strips go ---- */
-
-struct cursor {
-	struct lx_model *m;
-	u32 block;		/* index of the block being filled */
-	u64 used;		/* bytes of it */
-	bool place;		/* blocks are there: set strip pointers */
-};
-
-static void put_strip(struct cursor *c, struct lx_mat *mat, u32 i)
-{
-	u64 size = lx_max((u64)c->m->host->block_size, (u64)mat->strip_bytes);
-
-	if (c->used && c->used + mat->strip_bytes > size) {
-		c->block++;
-		c->used = 0;
-	}
-	if (c->place)
-		mat->strips[i] = (u8 *)c->m->blocks[c->block].addr + c->used;
-	c->used += mat->strip_bytes;
-	if (!c->place && c->m->blocks)
-		c->m->blocks[c->block].size = lx_align_up(c->used, 4096ul);
-}
-
-/*
- * The other matrix of a gated product: one tile takes a strip of each, so
- * they alternate in memory and a worker still reads one stream.
- */
-static struct lx_mat *mate_of(struct lx_model *m, const struct lx_mat *mat,
-			      bool *second)
-{
-	for (u32 l = 0; l < m->hp.n_layer; l++) {
-		struct lx_layer *y = &m->layers[l];
-
-		*second = mat == &y->up;
-		if (mat == &y->gate || *second)
-			return *second ? &y->gate : &y->up;
-	}
-	return NULL;
-}
-
-/* All strips in the order of the items, which is that of a pass. */
-static u32 walk(struct lx_model *m, bool place)
-{
-	struct cursor c = { .m = m, .place = place };
-
-	for (u32 i = 0; i < m->n_items; i++) {
-		struct lx_item *it = &m->items[i];
-		struct lx_mat *mate;
-		u32 n, first;
-		bool second;
-
-		if (!it->mat)
-			continue;
-		mate = mate_of(m, it->mat, &second);
-		if (mate && second && mate->n_strips)
-			continue;	/* placed beside the first */
-		n = it->mat->n_strips * it->n_expert;
-		first = it->mat->n_strips * it->expert;
-		for (u32 s = 0; s < n; s++) {
-			put_strip(&c, it->mat, first + s);
-			if (mate && mate->n_strips)
-				put_strip(&c, mate, first + s);
-		}
-	}
-	return c.used ? c.block + 1 : c.block;
-}
-
-int lx_model_layout(struct lx_model *m)
-{
-	m->n_blocks = walk(m, false);
-	m->blocks = lx_model_alloc(m, m->n_blocks, sizeof(*m->blocks));
-	if (!m->blocks)
-		return -LX_ENOMEM;
-	walk(m, false);
-	m->weight_bytes = 0;
-	for (u32 i = 0; i < m->n_blocks; i++)
-		m->weight_bytes += m->blocks[i].size;
-	m->info.weight_bytes = m->weight_bytes;
-	return 0;
-}
-
-static u64 vec_bytes(const struct lx_vec *v)
-{
-	return (u64)v->rows * lx_align_up(v->n, LX_STRIP) * 4;
-}
-
-static u64 freq_bytes(const struct lx_model *m)
-{
-	return ((u64)m->hp.n_rot / 2 + 1) * 8;
-}
-
-u64 lx_model_table_bytes(const struct lx_model *m)
-{
-	u64 n = 0;
-
-	for (u32 t = 0; t < LX_ROPE_TABLES; t++)
-		if (lx_model_has_rope(m, t))
-			n += freq_bytes(m);
-	for (u32 i = 0; i < m->n_items; i++) {
-		const struct lx_item *it = &m->items[i];
-
-		if (it->vec)
-			n += vec_bytes(it->vec);
-		else if (!it->expert)
-			n += (u64)it->mat->n_strips * it->mat->n_expert *
-			     sizeof(u8 *);
-	}
-	return n;
-}
 
 static int alloc_tables(struct lx_model *m)
 {
@@ -127,7 +17,7 @@ static int alloc_tables(struct lx_model *m)
 		struct lx_mat *mat = it->mat;
 
 		if (it->vec) {
-			it->vec->p = lx_model_alloc(m, 1, vec_bytes(it->vec));
+			it->vec->p = lx_model_alloc(m, 1, lx_vec_bytes(it->vec));
 			if (!it->vec->p)
 				return -LX_ENOMEM;
 		} else if (!it->expert) {
@@ -141,7 +31,7 @@ static int alloc_tables(struct lx_model *m)
 	for (u32 t = 0; t < LX_ROPE_TABLES; t++) {
 		if (!lx_model_has_rope(m, t))
 			continue;
-		m->inv_freq[t] = lx_model_alloc(m, 1, freq_bytes(m));
+		m->inv_freq[t] = lx_model_alloc(m, 1, lx_freq_bytes(m));
 		if (!m->inv_freq[t])
 			return -LX_ENOMEM;
 	}
@@ -202,7 +92,7 @@ struct loader {
 	struct lx_error *err;
 	u8 *stage, *made;	/* rows as read; as converted, if any are */
 	u64 stage_bytes;	/* of each */
-	u64 done;
+	u64 done, total;
 	u32 bad;
 };
 
@@ -217,8 +107,7 @@ static int read_at(struct loader *l, const struct lx_item *it, u64 off,
 			       "tensor %.*s: read error %d", (int)it->t->name.n,
 			       it->t->name.p, -r);
 	l->done += n;
-	r = l->m->host->ops->progress(l->m->host, l->done,
-				      l->m->gguf.data_size);
+	r = l->m->host->ops->progress(l->m->host, l->done, l->total);
 	return r ? lx_fail(l->err, -LX_EINTR, "interrupted") : 0;
 }
 
@@ -233,8 +122,7 @@ static u32 gcd(u32 a, u32 b)
 	return a;
 }
 
-/* Rows that must be read together: whole strips, whole heads. */
-static u32 row_unit(const struct lx_item *it)
+u32 lx_item_row_unit(const struct lx_item *it)
 {
 	u32 h = it->head;
 
@@ -248,7 +136,7 @@ static u64 row_bytes_of(const struct lx_item *it, u32 type)
 	return it->t->ne[0] / ti->block * ti->bytes;
 }
 
-static u64 row_bytes(const struct lx_item *it)
+u64 lx_item_row_bytes(const struct lx_item *it)
 {
 	return row_bytes_of(it, it->t->type);
 }
@@ -261,9 +149,19 @@ static bool is_converted(const struct lx_item *it)
 /* The longer of the rows read and the rows made */
 static u64 stage_row(const struct lx_item *it)
 {
-	return is_converted(it) ? lx_max(row_bytes(it),
+	return is_converted(it) ? lx_max(lx_item_row_bytes(it),
 					 row_bytes_of(it, it->mat->type)) :
-				  row_bytes(it);
+				  lx_item_row_bytes(it);
+}
+
+void lx_item_pack(struct lx_op *op, const struct lx_item *it, u32 expert,
+		  u64 row_bytes)
+{
+	op->pack.row_bytes = row_bytes;
+	op->pack.head = it->head;
+	op->pack.rot = it->rot;
+	op->pack.mat = it->mat;
+	op->pack.strip0 = (it->expert + expert) * it->mat->n_strips;
 }
 
 /* Pack the rows of @op, converting them first where the type is another. */
@@ -294,19 +192,16 @@ static int pack_rows(struct loader *l, const struct lx_item *it,
 static int load_expert(struct loader *l, const struct lx_item *it, u32 e)
 {
 	struct lx_mat *mat = it->mat;
-	u64 rb = row_bytes(it), made = row_bytes_of(it, mat->type), per;
-	u32 unit = row_unit(it), rows;
+	u64 rb = lx_item_row_bytes(it), per;
+	u64 made = row_bytes_of(it, mat->type);
+	u32 unit = lx_item_row_unit(it), rows;
 	struct lx_op op = { .tile = lx_tile_pack };
 	int r;
 
 	per = l->stage_bytes / stage_row(it) / unit * unit;
 	rows = (u32)lx_min(per, (u64)mat->rows);
 	op.pack.src = l->stage;
-	op.pack.row_bytes = made;
-	op.pack.head = it->head;
-	op.pack.rot = it->rot;
-	op.pack.mat = mat;
-	op.pack.strip0 = (it->expert + e) * mat->n_strips;
+	lx_item_pack(&op, it, e, made);
 	op.pack.strips = (u32)lx_max((u64)1, PACK_BYTES / (made * LX_STRIP));
 	op.pack.bad = &l->bad;
 	for (u32 row = 0; row < mat->rows; row += rows) {
@@ -416,6 +311,8 @@ static int load_items(struct loader *l)
 			r = load_vec(l, it);
 			continue;
 		}
+		if (lx_item_streamed(l->m, it))
+			continue;
 		for (u32 e = 0; e < it->n_expert && !r; e++)
 			r = load_expert(l, it, e);
 	}
@@ -425,7 +322,10 @@ static int load_items(struct loader *l)
 int lx_model_fill(struct lx_model *m, const struct lx_source *src,
 		  struct lx_error *err)
 {
-	struct loader l = { .m = m, .src = src, .err = err };
+	struct loader l = {
+		.m = m, .src = src, .err = err,
+		.total = m->gguf.data_size - m->info.stream_bytes,
+	};
 	struct lx_host *h = m->host;
 	int r;
 
@@ -434,14 +334,14 @@ int lx_model_fill(struct lx_model *m, const struct lx_source *src,
 	r = alloc_blocks(m, err);
 	if (r)
 		return r;
-	walk(m, true);
+	lx_layout_place(m);
 	l.stage_bytes = STAGE_BYTES;
 	for (u32 i = 0; i < m->n_items; i++) {
 		const struct lx_item *it = &m->items[i];
 
 		l.stage_bytes = lx_max(l.stage_bytes, it->vec ?
-				       vec_bytes(it->vec) :
-				       stage_row(it) * row_unit(it));
+				       lx_vec_bytes(it->vec) :
+				       stage_row(it) * lx_item_row_unit(it));
 	}
 	l.stage = h->ops->alloc(h, l.stage_bytes, LX_MEM_SCRATCH);
 	if (l.stage && m->as)
@@ -479,12 +379,16 @@ int lx_model_load(struct lx_host *host, const struct lx_source *src, u32 n_src,
 		r = lx_fail(err, -LX_ENOMEM, "no memory for block tables");
 	if (!r)
 		r = lx_model_fill(m, src, err);
+	if (!r)
+		r = lx_stream_open(m, src, n_src, err);
 	if (r) {
 		lx_model_free(m);
 		return r;
 	}
-	lx_model_release(m, m->items, m->max_items, sizeof(*m->items));
-	m->items = NULL;
+	if (!m->stream) {
+		lx_model_release(m, m->items, m->max_items, sizeof(*m->items));
+		m->items = NULL;
+	}
 	m->info.control_bytes = m->control_bytes + m->gguf.memory +
 				lx_vocab_memory(m->vocab) + sizeof(*m);
 	*out = m;
@@ -499,7 +403,7 @@ static void free_mat(struct lx_model *m, struct lx_mat *mat)
 
 static void free_vec(struct lx_model *m, struct lx_vec *vec)
 {
-	lx_model_release(m, vec->p, 1, vec_bytes(vec));
+	lx_model_release(m, vec->p, 1, lx_vec_bytes(vec));
 }
 
 static void free_layer(struct lx_model *m, struct lx_layer *y)
@@ -523,6 +427,7 @@ void lx_model_free(struct lx_model *m)
 {
 	struct lx_host *h = m->host;
 
+	lx_stream_close(m);
 	for (u32 i = 0; m->layers && i < m->hp.n_layer; i++)
 		free_layer(m, &m->layers[i]);
 	free_mat(m, &m->embd);
@@ -530,7 +435,7 @@ void lx_model_free(struct lx_model *m)
 	free_vec(m, &m->output_norm);
 	for (u32 t = 0; t < LX_ROPE_TABLES; t++) {
 		free_vec(m, &m->rope_factors[t]);
-		lx_model_release(m, m->inv_freq[t], 1, freq_bytes(m));
+		lx_model_release(m, m->inv_freq[t], 1, lx_freq_bytes(m));
 	}
 	for (u32 i = 0; m->blocks && i < m->n_blocks; i++)
 		if (m->blocks[i].addr)

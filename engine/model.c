@@ -536,6 +536,9 @@ int lx_model_describe(struct lx_model *m, const struct lx_source *src,
 	if (r)
 		return r;
 	r = read_arch(m, err);
+	if (!r && p && p->stream && p->as)
+		r = lx_fail(err, -LX_EINVAL,
+			    "weights are streamed as they are in the file: quantize it first");
 	if (!r)
 		r = read_as(m, p ? p->as : NULL, err);
 	if (r)
@@ -548,6 +551,8 @@ int lx_model_describe(struct lx_model *m, const struct lx_source *src,
 		return r;
 	m->info.chat = lx_chat_fit(m->info.chat, m->vocab);
 	m->hp.n_vocab = lx_vocab_n_tokens(m->vocab);
+	m->n_kept = p && p->stream ? lx_min(p->n_kept, m->hp.n_layer) :
+				     m->hp.n_layer;
 	embd = lx_gguf_tensor(&m->gguf, "token_embd.weight");
 	if (embd && embd->ne[1] != m->hp.n_vocab)
 		return lx_fail(err, -LX_EBADMSG,

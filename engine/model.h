@@ -72,6 +72,7 @@ struct lx_layer {
 	struct lx_vec norm_q, norm_k;
 	struct lx_vec sinks;
 	u32 n_head, n_head_kv, n_ff;
+	u32 item0;		/* the first of its items */
 	u32 window;		/* 0: all positions */
 	u32 rope;		/* LX_ROPE_MAIN or LX_ROPE_LOCAL */
 };
@@ -108,11 +109,14 @@ struct lx_model {
 	void *inv_freq[LX_ROPE_TABLES];	/* f64; NULL: not there */
 	u32 score_bits, embd_bits;	/* f32 factors; embd 0: none */
 
-	struct lx_item *items;		/* while loading only */
+	struct lx_item *items;		/* while loading, and to stream */
 	u32 n_items, max_items;
 
+	/* What stays, two buffers of streamed layers, readers' memory. */
 	struct lx_block *blocks;
-	u32 n_blocks;
+	u32 n_blocks, n_kept_blocks, n_buffer_blocks;
+	u32 n_kept;			/* layers that stay, the first ones */
+	struct lx_stream *stream;	/* of the others; NULL: none */
 	u64 weight_bytes;		/* of all blocks */
 	u64 control_bytes;		/* allocated through lx_model_alloc() */
 };
@@ -131,7 +135,10 @@ int lx_model_describe(struct lx_model *m, const struct lx_source *src,
 		      struct lx_error *err);
 /* The type a tensor of the file has in memory. */
 u32 lx_model_type(const struct lx_model *m, const struct lx_gguf_tensor *t);
-/* Lay out the strips: how many blocks of what size. Fills blocks[].size. */
+/*
+ * Lay out the strips with n_kept layers in memory, or all of them when only one
+ * would be streamed: how many blocks of what size. Fills blocks[].size.
+ */
 int lx_model_layout(struct lx_model *m);
 /* Bytes of the strip tables and vectors, which are allocated only to load. */
 u64 lx_model_table_bytes(const struct lx_model *m);
@@ -148,6 +155,23 @@ bool lx_model_has_rope(const struct lx_model *m, u32 table);
  */
 int lx_run_ops(struct lx_host *host, struct lx_op *ops, u32 n_ops,
 	       size_t scratch);
+
+/* Of the vector, padded; of a table of rotary frequencies. */
+u64 lx_vec_bytes(const struct lx_vec *v);
+u64 lx_freq_bytes(const struct lx_model *m);
+
+/* The layer of an item; n_layer: none. Whether it is read when needed. */
+u32 lx_item_layer(const struct lx_model *m, const struct lx_item *it);
+bool lx_item_streamed(const struct lx_model *m, const struct lx_item *it);
+/* Rows that must be read together: whole strips, whole heads. */
+u32 lx_item_row_unit(const struct lx_item *it);
+u64 lx_item_row_bytes(const struct lx_item *it);	/* in the file */
+/*
+ * What an operation that packs rows of @expert, of @row_bytes each, has to know
+ * of the item; which rows is left.
+ */
+void lx_item_pack(struct lx_op *op, const struct lx_item *it, u32 expert,
+		  u64 row_bytes);
 
 struct lx_rows;
 /* The operation that converts @r; @bad[2] are its flags (op.h): convert.c */

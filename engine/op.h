@@ -374,6 +374,8 @@ bool lx_ops_any(const char *name);
 
 /* Bytes of one strip of a matrix, 0 for types that have no kernels: pack.c */
 u64 lx_pack_bytes(u32 type, u64 cols);
+/* Whether strips have bytes that packing does not write: they must be zero. */
+bool lx_pack_padded(const struct lx_mat *mat);
 /* Tile of a pack operation. Integer code. */
 void lx_tile_pack(const struct lx_op *op, u32 tile, void *scratch);
 

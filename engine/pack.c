@@ -73,6 +73,13 @@ u64 lx_pack_bytes(u32 type, u64 cols)
 				    (u64)LX_CACHELINE) : 0;
 }
 
+bool lx_pack_padded(const struct lx_mat *mat)
+{
+	struct pack p = pack_of(mat->type);
+
+	return (u64)mat->cols * p.bytes != (u64)mat->strip_bytes * p.cols;
+}
+
 static u32 get32(const u8 *p)
 {
 	u32 v;

@@ -266,7 +266,9 @@ static void fill_decoding(struct lx_engine *e, u32 rows)
 
 static void fill_prompts(struct lx_engine *e)
 {
-	u32 budget = e->n_entries ? LX_RIDE : e->n_batch;
+	/* Beside reading layers from a disk, any number of tokens is cheap. */
+	u32 ride = e->model->stream ? e->n_batch : LX_RIDE;
+	u32 budget = e->n_entries ? ride : e->n_batch;
 	struct lx_session *s;
 
 	budget = lx_min(budget, e->n_batch - e->n_tokens);

@@ -48,7 +48,9 @@ static int do_load(void *arg)
 	if (strnlen(in->as_type, LLAMUX_TYPE_MAX) == LLAMUX_TYPE_MAX)
 		return -EINVAL;
 	if (!in->n_fds || in->n_fds > LLAMUX_MAX_FILES || in->reserved ||
-	    in->flags & ~LLAMUX_LOAD_DEFAULT || in->kv_type > LLAMUX_KV_Q4_0)
+	    in->flags & ~(LLAMUX_LOAD_DEFAULT | LLAMUX_LOAD_STREAM) || in->kv_type > LLAMUX_KV_Q4_0)
+		return -EINVAL;
+	if (in->memory && !(in->flags & LLAMUX_LOAD_STREAM))
 		return -EINVAL;
 	error = kzalloc(sizeof(*error), GFP_KERNEL);
 	if (!error)

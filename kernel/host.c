@@ -6,6 +6,7 @@
 #include <linux/sched/signal.h>
 #include <linux/timekeeping.h>
 
+#include "crew.h"
 #include "host.h"
 #include "memory.h"
 #include "model.h"
@@ -52,6 +53,7 @@ static void host_block_free(struct lx_host *h, struct lx_block *b,
 static int host_run(struct lx_host *h, struct lx_job *job)
 {
 	struct llamux_model *m = model_of(h);
+	u64 ns;
 	int err;
 
 	spin_lock(&m->job_lock);
@@ -60,7 +62,8 @@ static int host_run(struct lx_host *h, struct lx_job *job)
 		lx_job_cancel(job);
 	spin_unlock(&m->job_lock);
 
-	err = llamux_worker_run(job, &m->pace, &m->job_ns);
+	err = llamux_worker_run(job, &m->pace, &ns);
+	m->job_ns += ns;
 
 	spin_lock(&m->job_lock);
 	m->job = NULL;
@@ -113,6 +116,13 @@ static int host_progress(struct lx_host *h, u64 done, u64 total)
 	return 0;
 }
 
+static struct lx_crew *host_crew_start(struct lx_host *h, u32 n,
+				       bool (*work)(void *ctx, u32 thread),
+				       void *ctx)
+{
+	return llamux_crew_start(model_of(h)->name, n, work, ctx);
+}
+
 static u64 host_available(struct lx_host *h)
 {
 	return llamux_memory_available();
@@ -129,6 +139,10 @@ static const struct lx_host_ops host_ops = {
 	.available = host_available,
 	.log = host_log,
 	.progress = host_progress,
+	.crew_start = host_crew_start,
+	.crew_kick = llamux_crew_kick,
+	.crew_wait = llamux_crew_wait,
+	.crew_stop = llamux_crew_stop,
 };
 
 void llamux_host_init(struct llamux_model *m)

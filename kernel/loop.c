@@ -36,7 +36,7 @@ static int refuse(struct llamux_model *m, const struct lx_model_params *mp,
 		       a.type ? " fit" : "");
 }
 
-static int check_fits(struct llamux_model *m, const struct lx_model_params *mp)
+static int check_fits(struct llamux_model *m, struct lx_model_params *mp)
 {
 	u64 available = llamux_memory_available();
 	struct lx_plan *plan;
@@ -53,6 +53,7 @@ static int check_fits(struct llamux_model *m, const struct lx_model_params *mp)
 	if (!err && plan->total > available)
 		err = refuse(m, mp, plan, available);
 	m->params.n_ctx = plan->n_ctx;	/* what the plan says fits */
+	mp->n_kept = plan->n_kept;
 	kvfree(plan);
 	return err;
 }
@@ -62,6 +63,8 @@ static int load(struct llamux_model *m)
 	struct lx_model_params mp = {
 		.simd = llamux_model_simd_wanted(),
 		.as = m->as_type[0] ? m->as_type : NULL,
+		.stream = m->source.direct,
+		.memory = m->budget,
 	};
 	int err;
 
@@ -106,6 +109,7 @@ static bool step(struct llamux_model *m)
 
 	/* What went wrong is told to the sessions by commit. */
 	start = ktime_get_ns();
+	m->job_ns = 0;
 	lx_engine_run(m->engine);
 	trace_step(m->name, n, ktime_get_ns() - start, m->job_ns);
 

@@ -272,6 +272,7 @@ static struct llamux_model *model_new(const struct llamux_load *load)
 	m->params.n_sessions = load->n_sessions;
 	m->params.kv_type = load->kv_type;
 	strscpy(m->as_type, load->as_type, sizeof(m->as_type));
+	m->budget = load->memory;
 	INIT_WORK(&m->put_work, put_work);
 	init_completion(&m->loaded);
 	mutex_init(&m->lock);
@@ -374,7 +375,8 @@ int llamux_model_load(const struct llamux_load *load, struct lx_error *error)
 	if (!m)
 		return -ENOMEM;
 	err = llamux_source_open(&m->source, u64_to_user_ptr(load->fds),
-				 load->n_fds, &m->cancel);
+				 load->n_fds, load->flags & LLAMUX_LOAD_STREAM,
+				 &m->cancel);
 	if (err)
 		goto err_free;
 	err = model_list(m);

@@ -49,6 +49,7 @@ struct llamux_model {
 	struct llamux_fpu_pace pace;	/* of the thread as worker 0 */
 	struct lx_engine_params params;
 	char as_type[LLAMUX_TYPE_MAX];	/* "": as in the file */
+	u64 budget;			/* to stream in, bytes; 0: the least */
 	u64 done, total;		/* bytes, while loading */
 
 	struct task_struct *thread;
@@ -79,7 +80,7 @@ struct llamux_model {
 
 	spinlock_t job_lock;
 	struct lx_job *job;		/* being run */
-	u64 job_ns;			/* of workers, for the last one */
+	u64 job_ns;			/* of workers, for the last step */
 	bool cancel;			/* loading or all work is to end */
 };
 

@@ -110,6 +110,10 @@ static void show_model(struct seq_file *m, struct llamux_model *model)
 	}
 	show_memory(m, &s);
 	llamux_model_show_policy(m, model);
+	if (s.known && s.info.n_streamed)
+		seq_printf(m, "streamed_layers: %u of %u\nstreamed_bytes: %llu\n",
+			   s.info.n_streamed, s.info.n_layer,
+			   s.info.stream_bytes);
 }
 
 static int status_show(struct seq_file *m, void *v)

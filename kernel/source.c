@@ -3,12 +3,16 @@
 #include <linux/stat.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
+#include <linux/string.h>
 #include <linux/uaccess.h>
+#include <linux/vmalloc.h>
 
+#include "direct.h"
 #include "source.h"
 
 /* Between two looks at the cancel flag. */
 #define PIECE (1u << 20)
+#define BOUNCE (256u << 10)
 
 static int source_read(void *ctx, u64 off, void *buf, size_t n)
 {
@@ -27,6 +31,37 @@ static int source_read(void *ctx, u64 off, void *buf, size_t n)
 		buf += got;
 		n -= got;
 		cond_resched();
+	}
+	return 0;
+}
+
+static int source_read_direct(void *ctx, u64 off, void *buf, size_t n)
+{
+	struct llamux_source_file *f = ctx;
+
+	if (READ_ONCE(*f->cancel))
+		return -EINTR;
+	return llamux_direct_read(f->file, f->size, off, buf, n);
+}
+
+/* From anywhere to anywhere; by one thread at a time. */
+static int source_read_bounced(void *ctx, u64 off, void *buf, size_t n)
+{
+	struct llamux_source_file *f = ctx;
+	size_t skip, some;
+	int err;
+
+	while (n) {
+		skip = off % LX_DIRECT_ALIGN;
+		some = min_t(size_t, n, BOUNCE - skip);
+		err = source_read_direct(f, off - skip, f->bounce,
+					 ALIGN(skip + some, LX_DIRECT_ALIGN));
+		if (err)
+			return err;
+		memcpy(buf, f->bounce + skip, some);
+		off += some;
+		buf += some;
+		n -= some;
 	}
 	return 0;
 }
@@ -65,6 +100,16 @@ static bool unchanged(const struct llamux_source_file *f, u64 size)
 	       i_size_read(file_inode(f->file)) == size;
 }
 
+static int set_direct(struct llamux_source *s, u32 i)
+{
+	s->files[i].bounce = vmalloc(BOUNCE);
+	if (!s->files[i].bounce)
+		return -ENOMEM;
+	s->lx[i].read = source_read_bounced;
+	s->lx[i].read_direct = source_read_direct;
+	return 0;
+}
+
 static int source_add(struct llamux_source *s, s32 fd)
 {
 	struct file *f = fget(fd);
@@ -87,15 +132,17 @@ static int source_add(struct llamux_source *s, s32 fd)
 	}
 	s->files[s->n].file = f;
 	s->files[s->n].cancel = s->cancel;
+	s->files[s->n].size = i_size_read(file_inode(f));
 	s->lx[s->n].ctx = &s->files[s->n];
-	s->lx[s->n].size = i_size_read(file_inode(f));
+	s->lx[s->n].size = s->files[s->n].size;
 	s->lx[s->n].read = source_read;
 	s->n++;
-	return 0;
+	return f->f_flags & O_DIRECT ? set_direct(s, s->n - 1) :
+	       s->direct ? -EINVAL : 0;
 }
 
 int llamux_source_open(struct llamux_source *s, const s32 __user *fds, u32 n,
-		       const bool *cancel)
+		       bool direct, const bool *cancel)
 {
 	int err = 0;
 	s32 fd;
@@ -103,6 +150,7 @@ int llamux_source_open(struct llamux_source *s, const s32 __user *fds, u32 n,
 
 	memset(s, 0, sizeof(*s));
 	s->cancel = cancel;
+	s->direct = direct;
 	s->denied = true;
 	s->files = kcalloc(n, sizeof(*s->files), GFP_KERNEL);
 	s->lx = kcalloc(n, sizeof(*s->lx), GFP_KERNEL);
@@ -138,7 +186,7 @@ int llamux_source_keep(struct llamux_source *s)
 	return 0;
 }
 
-void llamux_source_allow_write(struct llamux_source *s)
+static void allow_write(struct llamux_source *s)
 {
 	u32 i;
 
@@ -147,13 +195,21 @@ void llamux_source_allow_write(struct llamux_source *s)
 	s->denied = false;
 }
 
+void llamux_source_allow_write(struct llamux_source *s)
+{
+	if (!s->direct)
+		allow_write(s);
+}
+
 void llamux_source_close(struct llamux_source *s)
 {
 	u32 i;
 
-	llamux_source_allow_write(s);
-	for (i = 0; i < s->n; i++)
+	allow_write(s);
+	for (i = 0; i < s->n; i++) {
+		vfree(s->files[i].bounce);
 		fput(s->files[i].file);
+	}
 	kfree(s->files);
 	kfree(s->lx);
 	memset(s, 0, sizeof(*s));

@@ -43,6 +43,29 @@ bool parse_u32(const char *what, const char *s, uint32_t min, uint32_t max,
 	return true;
 }
 
+bool parse_size(const char *what, const char *s, uint64_t *v)
+{
+	static const char units[] = "KMGT";
+	const char *unit;
+	double d;
+	char *end;
+
+	errno = 0;
+	d = strtod(s, &end);
+	unit = *end ? strchr(units, toupper((unsigned char)*end)) : NULL;
+	if (unit) {
+		d *= (double)(1ull << 10 * (unit - units + 1));
+		end++;
+	}
+	if (errno || !isdigit((unsigned char)*s) || *end || !(d >= 1) ||
+	    d > 1e18) {
+		usage_error("%s: '%s' is not a size, like 512M or 1.5G", what, s);
+		return false;
+	}
+	*v = (uint64_t)d;
+	return true;
+}
+
 bool parse_millionths(const char *what, const char *s, uint32_t *v)
 {
 	char *end;

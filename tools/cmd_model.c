@@ -119,6 +119,9 @@ static int main_load(struct globals *g, int argc, char **argv)
 	o.file = argv[optind];
 	if (g->as)
 		snprintf(o.arg.as_type, sizeof(o.arg.as_type), "%s", g->as);
+	if (g->stream)
+		o.arg.flags |= LLAMUX_LOAD_STREAM;
+	o.arg.memory = g->memory;
 	if (o.name && !is_name(o.name))
 		return usage_error("--name: 1 to %d characters, letters, digits and ._:-",
 				   LLAMUX_NAME_MAX - 1);

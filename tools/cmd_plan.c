@@ -13,6 +13,8 @@ enum { OPT_CTX = 0x100, OPT_SESSIONS, OPT_KV, OPT_AVAILABLE };
 struct wish {
 	struct lx_engine_params ep;
 	uint64_t available;	/* 0: what the kernel says */
+	bool stream;
+	uint64_t speed;		/* of the disk, where layers are streamed */
 };
 
 static int handle_plan(void *ctx, int val, const char *arg)
@@ -45,7 +47,27 @@ static void line(const char *what, uint64_t bytes)
 	printf("%-10s%16" PRIu64 "  %s\n", what, bytes, human(bytes, buf));
 }
 
-static void print_text(const struct lx_plan *p, uint64_t available,
+/* When nothing but the disk takes time. */
+static double tokens_per_minute(const struct lx_plan *p, uint64_t speed)
+{
+	return 60.0 * (double)speed / (double)p->info.stream_bytes;
+}
+
+static void print_stream(const struct lx_plan *p, uint64_t speed)
+{
+	char bytes[16], second[16];
+
+	if (!p->info.n_streamed) {
+		puts("all layers stay in memory");
+		return;
+	}
+	printf("%u of %u layers are streamed, %s a step\n", p->info.n_streamed,
+	       p->info.n_layer, human(p->info.stream_bytes, bytes));
+	printf("the disk reads %s a second: %.1f tokens a minute, as many again for each further conversation\n",
+	       human(speed, second), tokens_per_minute(p, speed));
+}
+
+static void print_text(const struct lx_plan *p, const struct wish *w,
 		       const struct lx_advice *a)
 {
 	const struct lx_model_info *m = &p->info;
@@ -60,14 +82,16 @@ static void print_text(const struct lx_plan *p, uint64_t available,
 	line("kv", p->kv);
 	line("scratch", p->scratch);
 	line("total", p->total);
-	line("available", available);
+	line("available", w->available);
 	printf("kv is for %u session%s of %u tokens, %s a token\n",
 	       p->n_sessions, p->n_sessions == 1 ? "" : "s", p->n_ctx,
 	       human(p->kv_per_token, buf));
 	if (p->n_ctx < m->n_ctx_train)
 		printf("the model was trained for %u tokens: --ctx takes more\n",
 		       m->n_ctx_train);
-	if (p->total <= available)
+	if (w->stream)
+		print_stream(p, w->speed);
+	if (p->total <= w->available)
 		puts("fits now");
 	else
 		printf("does not fit now: %s missing\n",
@@ -78,7 +102,7 @@ static void print_text(const struct lx_plan *p, uint64_t available,
 		printf("weights of %s fit\n", a->type);
 }
 
-static void print_json(const struct lx_plan *p, uint64_t available,
+static void print_json(const struct lx_plan *p, const struct wish *w,
 		       const struct lx_advice *a)
 {
 	struct json j;
@@ -99,11 +123,20 @@ static void print_json(const struct lx_plan *p, uint64_t available,
 	json_u64(&j, "n_ctx", p->n_ctx);
 	json_u64(&j, "n_ctx_train", p->info.n_ctx_train);
 	json_u64(&j, "n_sessions", p->n_sessions);
-	json_u64(&j, "available", available);
-	json_bool(&j, "fits", p->total <= available);
+	json_u64(&j, "available", w->available);
+	json_bool(&j, "fits", p->total <= w->available);
 	json_u64(&j, "missing", a->missing);
 	json_u64(&j, "fits_ctx", a->n_ctx);
 	json_str(&j, "fits_type", a->type ? a->type : "");
+	if (w->stream) {
+		json_u64(&j, "streamed_layers", p->info.n_streamed);
+		json_u64(&j, "streamed_bytes", p->info.stream_bytes);
+	}
+	if (w->stream && p->info.n_streamed) {
+		json_u64(&j, "disk_bytes_per_s", w->speed);
+		json_real(&j, "tokens_per_minute",
+			  tokens_per_minute(p, w->speed));
+	}
 	json_close(&j, '}');
 }
 
@@ -136,10 +169,12 @@ static int main_plan(struct globals *g, int argc, char **argv)
 		g->model = argv[optind];
 	mp.simd = g->simd;
 	mp.as = g->as;
+	mp.stream = wish.stream = g->stream;
+	mp.memory = g->memory;
 	file = model_file(g);
 	if (!file)
 		return EXIT_NO_MODEL;
-	ret = local_open_files(&l, file, &opt);
+	ret = local_open_files(&l, file, g->stream, &opt);
 	if (ret)
 		return fail(ret, "%s", l.message);
 	if (!wish.available)
@@ -149,13 +184,16 @@ static int main_plan(struct globals *g, int argc, char **argv)
 	if (!ret)
 		ret = lx_advise(l.host, l.files.sources, l.files.n, &mp,
 				&wish.ep, &plan, wish.available, &advice);
+	if (!ret && plan.info.n_streamed)
+		ret = measure_disk(l.host, l.files.sources, l.files.n,
+				   &wish.speed);
 	if (ret)
 		ret = fail(ret, "%s: %s", file,
 			   err.msg[0] ? err.msg : llamux_strerror(ret));
 	else if (g->json)
-		print_json(&plan, wish.available, &advice);
+		print_json(&plan, &wish, &advice);
 	else
-		print_text(&plan, wish.available, &advice);
+		print_text(&plan, &wish, &advice);
 	local_close(&l);
 	return ret;
 }

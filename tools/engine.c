@@ -30,7 +30,12 @@ int open_engine(const struct globals *g, const struct lx_engine_params *ep,
 		.log = on_log,
 		.progress = on_progress,
 	};
-	struct lx_model_params mp = { .simd = g->simd, .as = g->as };
+	struct lx_model_params mp = {
+		.simd = g->simd,
+		.as = g->as,
+		.stream = g->stream,
+		.memory = g->memory,
+	};
 	const char *file = model_file(g);
 	int ret;
 

@@ -24,7 +24,8 @@ static const struct command *const commands[] = {
 
 #define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
-enum { OPT_USER = 0x1000, OPT_SIMD, OPT_AS, OPT_JSON, OPT_HELP, OPT_VERSION };
+enum { OPT_USER = 0x1000, OPT_SIMD, OPT_AS, OPT_STREAM, OPT_MEMORY,
+       OPT_JSON, OPT_HELP, OPT_VERSION };
 
 static const struct option global_options[] = {
 	{ "user", no_argument, NULL, OPT_USER },
@@ -32,6 +33,8 @@ static const struct option global_options[] = {
 	{ "threads", required_argument, NULL, 't' },
 	{ "simd", required_argument, NULL, OPT_SIMD },
 	{ "as", required_argument, NULL, OPT_AS },
+	{ "stream", no_argument, NULL, OPT_STREAM },
+	{ "memory", required_argument, NULL, OPT_MEMORY },
 	{ "json", no_argument, NULL, OPT_JSON },
 	{ "help", no_argument, NULL, OPT_HELP },
 	{ "version", no_argument, NULL, OPT_VERSION },
@@ -47,6 +50,8 @@ static const char global_help[] =
 	"  -t, --threads N     threads of the engine in this process\n"
 	"  --simd NAME         auto, generic, avx2, ...: in this process\n"
 	"  --as TYPE           quantize the model to TYPE as it is loaded\n"
+	"  --stream            read layers from the file as they are needed\n"
+	"  --memory SIZE       with it: keep as many as fit, e.g. 2G\n"
 	"  --json              print JSON\n"
 	"  --help              say this and exit\n"
 	"  --version           print the version and exit\n";
@@ -121,6 +126,12 @@ static int handle_global(struct globals *g, int val, const char *arg)
 	case OPT_AS:
 		g->as = arg;
 		return check_type(arg);
+	case OPT_STREAM:
+		g->stream = true;
+		return EXIT_OK;
+	case OPT_MEMORY:
+		return parse_size("--memory", arg, &g->memory) ? EXIT_OK :
+								 EXIT_USAGE;
 	case OPT_JSON:
 		g->json = true;
 		return EXIT_OK;
@@ -184,6 +195,8 @@ int parse_options(struct globals *g, int argc, char **argv,
 	}
 	if (g->help)
 		exit(help_command(cmd));
+	if (g->memory && !g->stream)
+		return usage_error("--memory is for --stream");
 	return EXIT_OK;
 }
 

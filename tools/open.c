@@ -83,6 +83,8 @@ int open_llamux(const struct globals *g, uint32_t flags, uint32_t n_ctx,
 		.threads = g->threads,
 		.simd = g->simd,
 		.as = g->as,
+		.stream = g->stream,
+		.memory = g->memory,
 		.n_ctx = n_ctx,
 		.kv_type = kv_type,
 		.progress = on_progress,
@@ -94,9 +96,9 @@ int open_llamux(const struct globals *g, uint32_t flags, uint32_t n_ctx,
 		o.model = model_file(g);
 		if (!o.model)
 			return EXIT_NO_MODEL;
-	} else if (n_ctx || kv_type || g->as) {
-		return usage_error("--ctx, --kv and --as need --user: a loaded "
-				   "model has its own");
+	} else if (n_ctx || kv_type || g->as || g->stream) {
+		return usage_error("--ctx, --kv, --as and --stream need --user: "
+				   "a loaded model has its own");
 	}
 	interrupt_watch(NULL);
 	ret = llamux_open(out, &o, &msg);

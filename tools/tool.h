@@ -31,6 +31,8 @@ struct globals {
 	uint32_t threads;	/* -t */
 	const char *simd;	/* --simd */
 	const char *as;		/* --as */
+	bool stream;		/* --stream */
+	uint64_t memory;	/* --memory; 0: not given */
 	bool json;		/* --json */
 	bool help;		/* --help */
 };
@@ -73,6 +75,8 @@ int fail(int err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 bool parse_u32(const char *what, const char *s, uint32_t min, uint32_t max,
 	       uint32_t *v);
 bool parse_u64(const char *what, const char *s, uint64_t *v);
+/* Bytes, "512M", "1.5G"; more than none. */
+bool parse_size(const char *what, const char *s, uint64_t *v);
 /* A real number, in millionths. */
 bool parse_millionths(const char *what, const char *s, uint32_t *v);
 /* "f16", "f32", "q8_0" or "q4_0". */

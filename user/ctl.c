@@ -121,7 +121,7 @@ int llamux_load_model(const char *file, const char *name,
 	files = malloc(sizeof(*files));
 	if (!files)
 		return fail(msg, -ENOMEM, "%s", strerror(ENOMEM));
-	ret = model_files_open(files, file);
+	ret = model_files_open(files, file, copy.flags & LLAMUX_LOAD_STREAM);
 	if (ret) {
 		fail(msg, ret, "%s", files->message);
 		goto out_free;

@@ -9,7 +9,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,16 +17,18 @@
 
 #include "files.h"
 
+#define BOUNCE (1u << 20)	/* of direct reads to any address */
+
 /* "-00001-of-00003.gguf" */
 #define SPLIT_TAIL 20
 
 static int file_read(void *ctx, u64 off, void *buf, size_t n)
 {
-	int fd = (int)(intptr_t)ctx;
+	const struct model_file *f = ctx;
 	char *p = buf;
 
 	while (n) {
-		ssize_t r = pread(fd, p, lx_min(n, 1u << 30), (off_t)off);
+		ssize_t r = pread(f->fd, p, lx_min(n, 1u << 30), (off_t)off);
 
 		if (r < 0) {
 			if (errno == EINTR)
@@ -43,18 +44,81 @@ static int file_read(void *ctx, u64 off, void *buf, size_t n)
 	return 0;
 }
 
-static int file_open(struct model_files *f, const char *path)
+static int file_read_direct(void *ctx, u64 off, void *buf, size_t n)
+{
+	const struct model_file *f = ctx;
+
+	if (off >= f->size)
+		return -LX_EIO;
+	/* The last read ends with the file. */
+	n = lx_min(n, (size_t)(f->size - off));
+	while (n) {
+		size_t whole = lx_align_up(n, (size_t)LX_DIRECT_ALIGN);
+		ssize_t r = pread(f->fd, buf, lx_min(whole, 1u << 30),
+				  (off_t)off);
+
+		if (r < 0 && errno == EINTR)
+			continue;
+		if (r < 0)
+			return -errno;
+		if ((size_t)r >= n)
+			return 0;
+		/* The file became shorter under us. */
+		if (r == 0 || r % LX_DIRECT_ALIGN)
+			return -LX_EIO;
+		buf = (char *)buf + r;
+		off += (u64)r;
+		n -= (size_t)r;
+	}
+	return 0;
+}
+
+/* From anywhere to anywhere, by direct reads. */
+static int file_read_bounced(void *ctx, u64 off, void *buf, size_t n)
+{
+	char *bounce = aligned_alloc(LX_DIRECT_ALIGN, BOUNCE), *p = buf;
+	int ret = bounce ? 0 : -ENOMEM;
+
+	while (n && !ret) {
+		size_t skip = off % LX_DIRECT_ALIGN;
+		size_t some = lx_min(n, BOUNCE - skip);
+
+		ret = file_read_direct(ctx, off - skip, bounce,
+				       lx_align_up(skip + some,
+						   (size_t)LX_DIRECT_ALIGN));
+		if (!ret)
+			memcpy(p, bounce + skip, some);
+		p += some;
+		off += some;
+		n -= some;
+	}
+	free(bounce);
+	return ret;
+}
+
+static int open_failed(struct model_files *f, const char *path, bool direct)
+{
+	int ret = -errno;
+
+	if (direct && ret == -EINVAL)
+		snprintf(f->message, sizeof(f->message),
+			 "%.180s: its file system has no direct reads (O_DIRECT)",
+			 path);
+	else
+		snprintf(f->message, sizeof(f->message), "%.180s: %s", path,
+			 strerror(-ret));
+	return ret;
+}
+
+static int file_open(struct model_files *f, const char *path, bool direct)
 {
 	struct stat st;
-	int fd, ret;
+	int fd;
 
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	if (fd < 0) {
-		ret = -errno;
-		snprintf(f->message, sizeof(f->message), "%s: %s", path,
-			 strerror(errno));
-		return ret;
-	}
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK |
+		  (direct ? O_DIRECT : 0));
+	if (fd < 0)
+		return open_failed(f, path, direct);
 	if (fstat(fd, &st) || !S_ISREG(st.st_mode)) {
 		snprintf(f->message, sizeof(f->message),
 			 "%s: not a regular file", path);
@@ -62,10 +126,12 @@ static int file_open(struct model_files *f, const char *path)
 		return -EINVAL;
 	}
 	f->fds[f->n] = fd;
+	f->files[f->n] = (struct model_file){ fd, (u64)st.st_size };
 	f->sources[f->n] = (struct lx_source){
-		.ctx = (void *)(intptr_t)fd,
+		.ctx = &f->files[f->n],
 		.size = (u64)st.st_size,
-		.read = file_read,
+		.read = direct ? file_read_bounced : file_read,
+		.read_direct = direct ? file_read_direct : NULL,
 	};
 	f->n++;
 	return 0;
@@ -100,7 +166,7 @@ static u32 split_count(const char *path, u32 *part)
 	return digits(t + 10);
 }
 
-int model_files_open(struct model_files *f, const char *path)
+int model_files_open(struct model_files *f, const char *path, bool direct)
 {
 	u32 first, n = split_count(path, &first), i;
 	char part[PATH_MAX];
@@ -118,13 +184,13 @@ int model_files_open(struct model_files *f, const char *path)
 			 n > 1 ? "too many parts" : "name too long");
 		return -E2BIG;
 	}
-	ret = file_open(f, path);
+	ret = file_open(f, path, direct);
 	for (i = 2; !ret && i <= n; i++) {
 		size_t stem = strlen(path) - SPLIT_TAIL;
 
 		snprintf(part, sizeof(part), "%.*s-%05u-of-%05u.gguf",
 			 (int)stem, path, i, n);
-		ret = file_open(f, part);
+		ret = file_open(f, part, direct);
 	}
 	if (ret)
 		model_files_close(f);

@@ -13,6 +13,7 @@
 #include <sys/mman.h>
 #include <time.h>
 
+#include "crew.h"
 #include "host.h"
 #include "map.h"
 #include "pool.h"
@@ -152,6 +153,10 @@ static const struct lx_host_ops host_ops = {
 	.available = host_available,
 	.log = host_log,
 	.progress = host_progress,
+	.crew_start = crew_start,
+	.crew_kick = crew_kick,
+	.crew_wait = crew_wait,
+	.crew_stop = crew_stop,
 };
 
 int user_host_open(struct lx_host **out, const struct user_host_options *opt)

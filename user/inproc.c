@@ -32,7 +32,12 @@ static int load(struct llamux *l, struct inproc *in)
 	const struct llamux_options *o = &in->opt;
 	struct lx_engine_params ep = { .n_ctx = o->n_ctx,
 				       .kv_type = o->kv_type };
-	struct lx_model_params mp = { .simd = o->simd, .as = o->as };
+	struct lx_model_params mp = {
+		.simd = o->simd,
+		.as = o->as,
+		.stream = o->stream,
+		.memory = o->memory,
+	};
 	struct user_host_options opt = {
 		.n_threads = o->threads,
 		.ctx = in->shared,

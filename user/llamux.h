@@ -76,6 +76,12 @@ struct llamux_options {
 	 * computed together. All but the flags are then the engine's.
 	 */
 	struct llamux *beside;
+	/*
+	 * In process: layers are read from the file as they are needed. As
+	 * LLAMUX_LOAD_STREAM, and llamux_load.memory.
+	 */
+	uint32_t stream;
+	uint64_t memory;
 };
 
 /*

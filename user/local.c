@@ -23,7 +23,7 @@ static int fail(struct local *l, const char *path, int code)
 	return code;
 }
 
-int local_open_files(struct local *l, const char *path,
+int local_open_files(struct local *l, const char *path, bool direct,
 		     const struct user_host_options *opt)
 {
 	int ret;
@@ -32,7 +32,7 @@ int local_open_files(struct local *l, const char *path,
 	ret = user_host_open(&l->host, opt);
 	if (ret)
 		return fail(l, "threads", ret);
-	ret = model_files_open(&l->files, path);
+	ret = model_files_open(&l->files, path, direct);
 	if (ret)
 		return fail(l, path, ret);
 	return 0;
@@ -41,7 +41,7 @@ int local_open_files(struct local *l, const char *path,
 int local_open_vocab(struct local *l, const char *path,
 		     const struct user_host_options *opt)
 {
-	int ret = local_open_files(l, path, opt);
+	int ret = local_open_files(l, path, false, opt);
 
 	if (ret)
 		return ret;
@@ -57,23 +57,38 @@ int local_open_vocab(struct local *l, const char *path,
 	return 0;
 }
 
+/* How many layers stay in memory, and for what context. */
+static int plan_stream(struct local *l, struct lx_model_params *mp,
+		       struct lx_engine_params *ep)
+{
+	struct lx_plan plan;
+	int ret = lx_plan(l->host, l->files.sources, l->files.n, mp, ep, &plan,
+			  &l->error);
+
+	mp->n_kept = plan.n_kept;
+	ep->n_ctx = plan.n_ctx;
+	return ret;
+}
+
 int local_open_engine(struct local *l, const char *path,
 		      const struct user_host_options *opt,
 		      const struct lx_model_params *mp,
 		      const struct lx_engine_params *ep)
 {
-	int ret = local_open_files(l, path, opt);
+	struct lx_model_params m = mp ? *mp : (struct lx_model_params){ 0 };
+	struct lx_engine_params e = ep ? *ep : (struct lx_engine_params){ 0 };
+	int ret = local_open_files(l, path, m.stream, opt);
 
 	if (ret)
 		return ret;
-	ret = lx_model_load(l->host, l->files.sources, l->files.n, mp,
-			    &l->model, &l->error);
-	if (ret)
-		return fail(l, path, ret);
-	ret = lx_engine_open(l->model, ep, &l->engine, &l->error);
-	if (ret)
-		return fail(l, path, ret);
-	return 0;
+	if (m.stream)
+		ret = plan_stream(l, &m, &e);
+	if (!ret)
+		ret = lx_model_load(l->host, l->files.sources, l->files.n, &m,
+				    &l->model, &l->error);
+	if (!ret)
+		ret = lx_engine_open(l->model, &e, &l->engine, &l->error);
+	return ret ? fail(l, path, ret) : 0;
 }
 
 void local_close(struct local *l)

@@ -21,8 +21,11 @@ struct local {
 	char message[LX_ERROR_MAX + 128];	/* of the call that failed */
 };
 
-/* Start the host and open the file. After an error nothing is held. */
-int local_open_files(struct local *l, const char *path,
+/*
+ * Start the host and open the file, @direct: past the page cache. After an
+ * error nothing is held.
+ */
+int local_open_files(struct local *l, const char *path, bool direct,
 		     const struct user_host_options *opt);
 /* The same, and the vocabulary. */
 int local_open_vocab(struct local *l, const char *path,

@@ -7,6 +7,7 @@
 #endif
 #include <errno.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -422,7 +423,7 @@ int quantize_file(const char *in, const char *out,
 	j->opt = opt;
 	j->res = res;
 	j->out_path = out;
-	ret = local_open_files(&j->local, in, &opt->host);
+	ret = local_open_files(&j->local, in, false, &opt->host);
 	if (ret) {
 		say(j, ret, "%s", j->local.message);
 	} else {

@@ -568,7 +568,7 @@ int main(void)
 {
 	struct user_host_options opt = { .n_threads = 2 };
 
-	if (local_open_files(&local, MODEL, &opt) ||
+	if (local_open_files(&local, MODEL, false, &opt) ||
 	    lx_model_load(local.host, local.files.sources, local.files.n, NULL,
 			  &local.model, &local.error)) {
 		printf("%s\n", local.message);

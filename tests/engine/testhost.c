@@ -156,7 +156,7 @@ static int mem_read(void *ctx, u64 off, void *buf, size_t n)
 
 struct lx_source test_source(struct test_mem *m)
 {
-	struct lx_source s = { m, m->n, mem_read };
+	struct lx_source s = { .ctx = m, .size = m->n, .read = mem_read };
 
 	return s;
 }

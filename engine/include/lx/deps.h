@@ -95,7 +95,10 @@ enum lx_log_level { LX_LOG_ERR, LX_LOG_WARN, LX_LOG_INFO, LX_LOG_DEBUG };
 #define LX_CPU_AVX512 (1u << 1)		/* F, BW, VL, DQ and VNNI, OS-enabled */
 #define LX_CPU_AVXVNNI (1u << 2)
 
+#define LX_DIRECT_ALIGN 4096	/* lx_source.read_direct() */
+
 struct lx_job;
+struct lx_crew;
 struct lx_host;
 
 struct lx_host_ops {
@@ -143,6 +146,22 @@ struct lx_host_ops {
 	 * return (a pending fatal signal, say) ends the work with that error.
 	 */
 	int (*progress)(struct lx_host *h, u64 done, u64 total);
+
+	/*
+	 * A crew: @n threads beside the workers, for integer work that waits
+	 * (streaming). Each calls @work(ctx, its number) as long as that returns
+	 * true, and after a kick. wait() sleeps till @done(ctx), which is looked
+	 * at whenever @work has returned; it is for the thread that kicks.
+	 * stop() waits for calls under way. start() is NULL where there is no
+	 * streaming, returns NULL when there is no memory.
+	 */
+	struct lx_crew *(*crew_start)(struct lx_host *h, u32 n,
+				      bool (*work)(void *ctx, u32 thread),
+				      void *ctx);
+	void (*crew_kick)(struct lx_crew *c);
+	void (*crew_wait)(struct lx_crew *c, bool (*done)(void *ctx),
+			  void *ctx);
+	void (*crew_stop)(struct lx_crew *c);
 };
 
 struct lx_host {
@@ -158,6 +177,12 @@ struct lx_source {
 	u64 size;
 	/* All @n bytes at @off into @buf, or a negative error. May sleep. */
 	int (*read)(void *ctx, u64 off, void *buf, size_t n);
+	/*
+	 * The same past any cache, by several threads at a time; @off, @buf and
+	 * @n are multiples of LX_DIRECT_ALIGN. What would be past the end of the
+	 * file is left. NULL: cannot.
+	 */
+	int (*read_direct)(void *ctx, u64 off, void *buf, size_t n);
 };
 
 #endif

@@ -57,6 +57,12 @@ struct lx_job {
 void lx_job_init(struct lx_job *job, struct lx_op *ops, u32 n_ops,
 		 void **scratch, u32 n_workers);
 
+/*
+ * Before a run and between two: it ends, or goes on to end, before operation
+ * @end. What was cancelled stays so.
+ */
+void lx_job_part(struct lx_job *job, u32 end);
+
 /* Any context, no locks; *@tile is set for LX_JOB_TILE. */
 enum lx_claim lx_job_claim(struct lx_job *job, u32 worker, u64 *tile);
 

@@ -52,6 +52,14 @@ struct lx_model_params {
 	 * are read, to what a file made so holds: the same bits.
 	 */
 	const char *as;
+	/*
+	 * Layers are read from the file as they are needed, but for the first
+	 * @n_kept. lx_plan() finds how many of them fit where @memory is not 0:
+	 * bytes of all there is to hold. Only types of the file.
+	 */
+	bool stream;
+	u32 n_kept;
+	u64 memory;
 };
 
 struct lx_model_info {
@@ -68,12 +76,16 @@ struct lx_model_info {
 	u64 file_bytes;			/* of all tensors in the file */
 	u64 weight_bytes;		/* repacked, as held in blocks */
 	u64 control_bytes;		/* header, vocabulary, tables */
+	u32 n_streamed;			/* layers that are read when needed */
+	u64 stream_bytes;		/* that one step reads for them */
 };
 
 /*
  * Read, validate and repack a model. One pass over the file; memory is taken
  * before the first weight is read. May sleep; host->ops->progress() is called
  * as it goes. Errors as in error.h/gguf.h; nothing is held after an error.
+ * Streamed layers are checked whenever they are read, and @src stays in use; a
+ * step that cannot have them ends its turns with that error.
  */
 int lx_model_load(struct lx_host *host, const struct lx_source *src, u32 n_src,
 		  const struct lx_model_params *p, struct lx_model **out,
@@ -125,6 +137,7 @@ struct lx_plan {
 	u64 file;			/* bytes of the files */
 	u64 kv_per_token;
 	u32 n_ctx, n_sessions;
+	u32 n_kept;			/* layers that stay in memory */
 	struct lx_model_info info;
 };
 

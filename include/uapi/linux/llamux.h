@@ -19,7 +19,8 @@
  * read and write: ENODEV no model, EMSGSIZE prompt beyond the context, EDQUOT
  * the user's tokens of this minute are used up, ENOMEM (also when the KV of
  * the conversation does not fit into the memory cgroup of its opener), EAGAIN
- * no text yet (O_NONBLOCK), EBUSY, EIO the computation failed,
+ * no text yet (O_NONBLOCK), EBUSY, EIO the computation failed, or the disk of a
+ * streamed model (LLAMUX_LOAD_STREAM), EBADMSG its file is corrupt,
  * ERESTARTSYS/EINTR a signal.
  *
  * Every ioctl structure may grow at its end: the size in the command number
@@ -402,6 +403,7 @@ struct llamux_salt {
 /* ---- /dev/llamactl (CAP_SYS_ADMIN) ---- */
 
 #define LLAMUX_LOAD_DEFAULT (1u << 0)	/* becomes the default model */
+#define LLAMUX_LOAD_STREAM (1u << 1)	/* layers are read when needed */
 
 /* Of the KV cache: 16, 32, 8.5 and 4.5 bits a value. */
 #define LLAMUX_KV_F16 0
@@ -421,6 +423,13 @@ struct llamux_salt {
  * megabytes at a time: "Q4_K_M", a type of "llamux quantize" (llamux(1)).
  * Empty: they stay as in the file. EINVAL there is no such type; EBADMSG a
  * weight is not a finite number, or is beyond what the type can hold.
+ *
+ * With LLAMUX_LOAD_STREAM, layers that do not fit into @memory (bytes of the
+ * whole model; 0: none is to stay) are read anew in every step, from files that
+ * must be open with O_DIRECT (EINVAL) and are not written to as long as the
+ * model is loaded. Not with @as_type (EINVAL). A turn whose step cannot read
+ * them ends with EIO, EBADMSG when what it read is corrupt; the kernel's log
+ * says where. EOPNOTSUPP: the file system reads through the page cache.
  */
 struct llamux_load {
 	__u64 fds;		/* const __s32 * */
@@ -435,6 +444,7 @@ struct llamux_load {
 	__u32 reserved;
 	char name[LLAMUX_NAME_MAX];	/* [A-Za-z0-9._:-]+ */
 	char as_type[LLAMUX_TYPE_MAX];
+	__u64 memory;		/* with LLAMUX_LOAD_STREAM */
 };
 
 /* LLAMUX_CTL_PROGRESS: of a load under way, by name. ENOENT none such. */

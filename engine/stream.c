@@ -1,0 +1,384 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/*
+ * Layers streamed from the file. Readers, threads of the host beside the
+ * workers, read pieces of the next layers past the page cache and repack them
+ * into one of two buffers, while what is in the other is computed.
+ *
+ * Layers are counted by turns, from 0 on and on: turn t is layer t mod n of
+ * the n streamed ones, in buffer t mod 2. Readers claim the pieces of turns
+ * below @open, in order; a turn is there when all its pieces are done, and
+ * when it was computed its buffer is opened for the one after the next. Who
+ * computes is alone in changing @open; a step that ends early halts the
+ * readers and starts over.
+ */
+#include "session.h"
+#include "stream.h"
+
+#define PIECE_BITS 24		/* of a claim: turn << PIECE_BITS | piece */
+#define SLACK (2 * LX_DIRECT_ALIGN)
+
+struct lx_stream {
+	struct lx_model *m;
+	const struct lx_source *src;
+	u32 n;			/* streamed layers */
+	u32 *pieces;		/* [n] */
+	struct lx_crew *crew;
+	u64 next;		/* claim */
+	u64 open;		/* turns below may be read */
+	u32 busy;		/* readers between claim and done */
+	u32 done[2];		/* pieces, by buffer */
+	u32 failed;		/* one reader writes the error */
+	int error;		/* it is written */
+	struct lx_error err;
+};
+
+/* ---- pieces ---- */
+
+struct piece {
+	const struct lx_item *it;
+	u32 expert;
+	u32 row0, n_rows;
+};
+
+static u32 rows_of_piece(const struct lx_item *it, u64 room)
+{
+	u32 unit = lx_item_row_unit(it);
+	u64 n = room / lx_item_row_bytes(it) / unit * unit;
+
+	return (u32)lx_min(lx_max(n, (u64)unit), (u64)it->mat->rows);
+}
+
+/* Of an item: whole strips, about LX_STREAM_PIECE bytes. */
+static u32 pieces_of(const struct lx_item *it)
+{
+	return it->n_expert * lx_div_up(it->mat->rows,
+					rows_of_piece(it, LX_STREAM_PIECE));
+}
+
+static bool is_of_layer(const struct lx_model *m, u32 i, u32 layer)
+{
+	return i < m->n_items && lx_item_layer(m, &m->items[i]) == layer;
+}
+
+static u32 pieces_of_layer(const struct lx_model *m, u32 layer)
+{
+	u32 n = 0;
+
+	for (u32 i = m->layers[layer].item0; is_of_layer(m, i, layer); i++)
+		if (m->items[i].mat)
+			n += pieces_of(&m->items[i]);
+	return n;
+}
+
+static struct piece find_piece(const struct lx_model *m, u32 layer, u32 number)
+{
+	const struct lx_item *it;
+	struct piece p;
+	u32 n, per;
+
+	for (u32 i = m->layers[layer].item0; ; i++) {
+		it = &m->items[i];
+		n = it->mat ? pieces_of(it) : 0;
+		if (number < n)
+			break;
+		number -= n;
+	}
+	per = n / it->n_expert;
+	p.it = it;
+	p.expert = number / per;
+	n = rows_of_piece(it, LX_STREAM_PIECE);
+	p.row0 = number % per * n;
+	p.n_rows = lx_min(n, it->mat->rows - p.row0);
+	return p;
+}
+
+u64 lx_stream_bytes(const struct lx_model *m)
+{
+	u64 n = 0;
+
+	for (u32 i = 0; i < m->n_items; i++) {
+		const struct lx_item *it = &m->items[i];
+
+		if (lx_item_streamed(m, it))
+			n += lx_item_row_bytes(it) * it->mat->rows *
+			     it->n_expert;
+	}
+	return n;
+}
+
+u64 lx_stream_stage_bytes(const struct lx_model *m)
+{
+	u64 most = 0;
+
+	for (u32 i = 0; i < m->n_items; i++) {
+		const struct lx_item *it = &m->items[i];
+
+		if (lx_item_streamed(m, it))
+			most = lx_max(most, lx_item_row_bytes(it) *
+				      rows_of_piece(it, LX_STREAM_PIECE));
+	}
+	return lx_align_up(most, (u64)LX_DIRECT_ALIGN) + SLACK;
+}
+
+u64 lx_stream_table_bytes(const struct lx_model *m)
+{
+	u32 n = m->hp.n_layer - m->n_kept;
+
+	if (!n)
+		return 0;
+	return sizeof(struct lx_stream) + n * sizeof(u32) +
+	       (u64)m->max_items * sizeof(*m->items);
+}
+
+/* ---- readers ---- */
+
+static void fail(struct lx_stream *st, int code, const struct piece *p,
+		 const char *what)
+{
+	if (__atomic_exchange_n(&st->failed, 1, __ATOMIC_RELAXED))
+		return;
+	lx_fail(&st->err, code, "tensor %.*s: %s (%d)", (int)p->it->t->name.n,
+		p->it->t->name.p, what, -code);
+	__atomic_store_n(&st->error, code, __ATOMIC_RELEASE);
+}
+
+/* Padding of strips is zero, and their memory held another layer's. */
+static void clear(const struct lx_item *it, u32 strip, u32 n)
+{
+	for (u32 i = strip; i < strip + n; i++)
+		lx_memset(it->mat->strips[i], 0, it->mat->strip_bytes);
+}
+
+static void pack(struct lx_stream *st, const struct piece *p, const u8 *rows)
+{
+	struct lx_op op = { .tile = lx_tile_pack, .n_tiles = 1 };
+	u32 bad = 0, n = lx_div_up(p->n_rows, LX_STRIP);
+
+	lx_item_pack(&op, p->it, p->expert, lx_item_row_bytes(p->it));
+	op.pack.src = rows;
+	op.pack.row0 = p->row0;
+	op.pack.n_rows = p->n_rows;
+	op.pack.strips = n;
+	op.pack.bad = &bad;
+	if (p->n_rows % LX_STRIP || lx_pack_padded(p->it->mat))
+		clear(p->it, op.pack.strip0 + p->row0 / LX_STRIP, n);
+	op.tile(&op, 0, NULL);
+	if (bad)
+		fail(st, -LX_EBADMSG, p, "a scale is not a finite number");
+}
+
+static void read_piece(struct lx_stream *st, const struct piece *p, u8 *stage)
+{
+	const struct lx_source *s = &st->src[p->it->t->source];
+	u64 row = lx_item_row_bytes(p->it), off, start, end;
+	int r;
+
+	off = p->it->offset +
+	      ((u64)p->expert * p->it->mat->rows + p->row0) * row;
+	start = off / LX_DIRECT_ALIGN * LX_DIRECT_ALIGN;
+	end = lx_align_up(off + p->n_rows * row, (u64)LX_DIRECT_ALIGN);
+	r = s->read_direct(s->ctx, start, stage, end - start);
+	if (r)
+		fail(st, r == -LX_EINTR || r == -LX_EBADMSG ? r : -LX_EIO, p,
+		     "read error");
+	else
+		pack(st, p, stage + (off - start));
+}
+
+/* The next piece that may be read; @busy keeps who halts waiting. */
+static bool claim(struct lx_stream *st, u64 *turn, u32 *piece)
+{
+	u64 c = __atomic_load_n(&st->next, __ATOMIC_SEQ_CST), to;
+	u32 n;
+
+	for (;;) {
+		*turn = c >> PIECE_BITS;
+		*piece = (u32)(c & ((1u << PIECE_BITS) - 1));
+		if (*turn >= __atomic_load_n(&st->open, __ATOMIC_SEQ_CST))
+			return false;
+		n = st->pieces[*turn % st->n];
+		to = *piece + 1 < n ? c + 1 : (*turn + 1) << PIECE_BITS;
+		if (!__atomic_compare_exchange_n(&st->next, &c, to, false,
+						 __ATOMIC_SEQ_CST,
+						 __ATOMIC_SEQ_CST))
+			continue;
+		if (n)
+			return true;
+		c = to;		/* a layer without matrices */
+	}
+}
+
+static bool work(void *ctx, u32 reader)
+{
+	struct lx_stream *st = ctx;
+	struct lx_model *m = st->m;
+	struct piece p;
+	bool some;
+	u64 turn;
+	u32 i;
+
+	__atomic_add_fetch(&st->busy, 1, __ATOMIC_SEQ_CST);
+	some = claim(st, &turn, &i);
+	if (some) {
+		p = find_piece(m, m->n_kept + (u32)(turn % st->n), i);
+		if (!__atomic_load_n(&st->failed, __ATOMIC_RELAXED))
+			read_piece(st, &p, m->blocks[m->n_blocks -
+				   LX_STREAM_READERS + reader].addr);
+		__atomic_add_fetch(&st->done[turn & 1], 1, __ATOMIC_RELEASE);
+	}
+	__atomic_sub_fetch(&st->busy, 1, __ATOMIC_SEQ_CST);
+	return some;
+}
+
+/* ---- who computes ---- */
+
+/* The buffer of @turn is free: have it filled. */
+static void open_turn(struct lx_stream *st, u64 turn)
+{
+	lx_layout_place_layer(st->m, st->m->n_kept + (u32)(turn % st->n),
+			      turn & 1);
+	__atomic_store_n(&st->done[turn & 1], 0, __ATOMIC_RELAXED);
+	__atomic_store_n(&st->open, turn + 1, __ATOMIC_SEQ_CST);
+	st->m->host->ops->crew_kick(st->crew);
+}
+
+static bool is_idle(void *ctx)
+{
+	const struct lx_stream *st = ctx;
+
+	return !__atomic_load_n(&st->busy, __ATOMIC_SEQ_CST);
+}
+
+static void start_over(struct lx_stream *st)
+{
+	__atomic_store_n(&st->open, 0, __ATOMIC_SEQ_CST);
+	st->m->host->ops->crew_wait(st->crew, is_idle, st);
+	st->failed = 0;
+	st->error = 0;
+	st->err = (struct lx_error){ 0 };
+	__atomic_store_n(&st->next, 0, __ATOMIC_SEQ_CST);
+	open_turn(st, 0);
+	open_turn(st, 1);
+}
+
+struct wait {
+	struct lx_stream *st;
+	struct lx_engine *e;
+	u64 turn;
+};
+
+static bool is_there(void *ctx)
+{
+	struct wait *w = ctx;
+	struct lx_stream *st = w->st;
+
+	return __atomic_load_n(&st->error, __ATOMIC_ACQUIRE) ||
+	       __atomic_load_n(&w->e->job.cancel, __ATOMIC_RELAXED) ||
+	       __atomic_load_n(&st->done[w->turn & 1], __ATOMIC_ACQUIRE) ==
+	       st->pieces[w->turn % st->n];
+}
+
+static int wait_for(struct lx_engine *e, u64 turn)
+{
+	struct lx_stream *st = e->model->stream;
+	struct wait w = { st, e, turn };
+	int r;
+
+	e->host->ops->crew_wait(st->crew, is_there, &w);
+	if (__atomic_load_n(&e->job.cancel, __ATOMIC_RELAXED))
+		return -LX_ECANCELED;
+	r = __atomic_load_n(&st->error, __ATOMIC_ACQUIRE);
+	if (r)
+		e->host->ops->log(e->host, LX_LOG_ERR, st->err.msg);
+	return r;
+}
+
+static int run_to(struct lx_engine *e, u32 op)
+{
+	lx_job_part(&e->job, op);
+	return e->host->ops->run(e->host, &e->job);
+}
+
+int lx_stream_run(struct lx_engine *e)
+{
+	struct lx_stream *st = e->model->stream;
+	u64 turn;
+	int r;
+
+	/* What could not be read ahead is tried again for this step. */
+	if (__atomic_load_n(&st->failed, __ATOMIC_ACQUIRE))
+		start_over(st);
+	turn = st->open - 2;		/* the first of a pass */
+	r = run_to(e, e->marks[0]);
+	for (u32 i = 0; i < st->n && !r; i++) {
+		r = wait_for(e, turn + i);
+		if (!r)
+			r = run_to(e, e->marks[i + 1]);
+		if (!r)
+			open_turn(st, turn + i + 2);
+	}
+	if (r)
+		start_over(st);
+	else
+		r = run_to(e, e->n_ops);
+	return r;
+}
+
+/* ---- opening ---- */
+
+static int check(const struct lx_model *m, const struct lx_source *src,
+		 u32 n_src, struct lx_error *err)
+{
+	if (!m->host->ops->crew_start)
+		return lx_fail(err, -LX_EINVAL, "no streaming here");
+	for (u32 i = 0; i < n_src; i++)
+		if (!src[i].read_direct)
+			return lx_fail(err, -LX_EINVAL,
+				       "streaming needs files opened for direct reads");
+	return 0;
+}
+
+int lx_stream_open(struct lx_model *m, const struct lx_source *src, u32 n_src,
+		   struct lx_error *err)
+{
+	struct lx_stream *st;
+	int r;
+
+	if (m->n_kept == m->hp.n_layer)
+		return 0;
+	r = check(m, src, n_src, err);
+	if (r)
+		return r;
+	st = lx_model_alloc(m, 1, sizeof(*st));
+	if (!st)
+		return lx_fail(err, -LX_ENOMEM, "no memory to stream");
+	m->stream = st;
+	st->m = m;
+	st->n = m->hp.n_layer - m->n_kept;
+	st->src = src;
+	st->pieces = lx_model_alloc(m, st->n, sizeof(*st->pieces));
+	if (!st->pieces)
+		return lx_fail(err, -LX_ENOMEM, "no memory to stream");
+	for (u32 i = 0; i < st->n; i++)
+		st->pieces[i] = pieces_of_layer(m, m->n_kept + i);
+	st->crew = m->host->ops->crew_start(m->host, LX_STREAM_READERS, work,
+					    st);
+	if (!st->crew)
+		return lx_fail(err, -LX_ENOMEM, "no threads to read with");
+	start_over(st);
+	return 0;
+}
+
+void lx_stream_close(struct lx_model *m)
+{
+	struct lx_stream *st = m->stream;
+
+	if (!st)
+		return;
+	__atomic_store_n(&st->open, 0, __ATOMIC_SEQ_CST);
+	if (st->crew)
+		m->host->ops->crew_stop(st->crew);
+	lx_model_release(m, st->pieces, st->n, sizeof(*st->pieces));
+	lx_model_release(m, st, 1, sizeof(*st));
+	m->stream = NULL;
+}
