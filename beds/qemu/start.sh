@@ -61,7 +61,7 @@ qemu_accel() {
 
 start_qemu() {
 	local image accel args=() n=0 dir common=security_model=none,multidevs=remap
-	local QEMU_MODULES="$QEMU_MODULES${disk:+ virtio_blk ext4}"
+	local QEMU_MODULES="$QEMU_MODULES${disk:+ virtio_blk crc32c_generic ext4}"
 
 	deps qemu
 	image=$(kernel_image "$1")

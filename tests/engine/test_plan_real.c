@@ -306,7 +306,8 @@ int main(void)
 
 		gw_free(&w);
 		header(&w, &shapes[i]);
-		src = (struct lx_source){ &w, w.n + offset, read_header };
+		src = (struct lx_source){ .ctx = &w, .size = w.n + offset,
+					  .read = read_header };
 		measure(shapes[i].name, &src, &ep);
 	}
 	gw_free(&w);
