@@ -165,6 +165,8 @@ int main(int argc, char **argv)
 		else
 			return 2;
 	}
+	if (!simd)	/* what run() compares with */
+		mp.simd = lx_ops_find(NULL)->name;
 	ep.n_ctx = depth + batch * (steps + 2);
 	ep.n_batch = batch > 128 ? batch : 128;
 	if (!model || local_open_engine(&l, model, &opt, &mp, &ep)) {

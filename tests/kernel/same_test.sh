@@ -32,6 +32,15 @@ answer() {
 	"$LLAMUX" "$@" ask --raw -n $N "${more[@]}" "Once upon a time"
 }
 
+# field NAME: of a JSON object on standard input
+field() {
+	grep -o "\"$1\": *[^,}]*" | sed 's/.*: *"\?//; s/"$//'
+}
+
+benched() {
+	"$LLAMUX" --json bench -p 60 -n 4 -r 1 "$@"
+}
+
 for i in 0 1 2 3; do
 	answer $i --user -m "$MODEL" -t 1 >"$TMP/want.$i"
 	answer $i --user -m "$MODEL" -t 2 >"$TMP/two.$i"
@@ -42,6 +51,17 @@ refused "different seeds and settings differ" cmp -s "$TMP/want.1" "$TMP/want.2"
 for threads in 1 2; do
 	insmod "$LLAMUX_KO" threads=$threads || exit 1
 	"$CTL" load m "$MODEL" || exit 1
+	benched --user -m "$MODEL" >"$TMP/process"
+	benched -m m >"$TMP/module"
+	benched -s 3 >"$TMP/streams"
+	check "bench, $threads threads: the module is measured" \
+		[ "$(field engine <"$TMP/module")" = module ]
+	for run in module streams; do
+		check "bench, $threads threads: the same logits, $run" \
+			[ "$(field logits_hash <"$TMP/$run")" = \
+			"$(field logits_hash <"$TMP/process")" ]
+	done
+	refused "bench: no such model" "$LLAMUX" -m nobody bench -n 1
 	for i in 0 1 2 3; do
 		answer $i >"$TMP/got"
 		check "alone, $threads threads: $(options $i)" \
