@@ -28,10 +28,9 @@ void lx_sched_enter(struct lx_session *s, struct lx_user *u)
 	u->n_sessions++;
 }
 
-void lx_sched_leave(struct lx_session *s)
+static void user_put(struct lx_engine *e, struct lx_user *u)
 {
-	struct lx_engine *e = s->e;
-	struct lx_user *u = s->place.user, **at = &e->sched.users;
+	struct lx_user **at = &e->sched.users;
 
 	if (--u->n_sessions || u == &e->sched.nobody)
 		return;
@@ -39,6 +38,11 @@ void lx_sched_leave(struct lx_session *s)
 		at = &(*at)->next;
 	*at = u->next;
 	lx_engine_release(e, u, 1, sizeof(*u));
+}
+
+void lx_sched_leave(struct lx_session *s)
+{
+	user_put(s->e, s->place.user);
 }
 
 static struct lx_user *user_get(struct lx_engine *e, u64 id)
@@ -60,15 +64,16 @@ static struct lx_user *user_get(struct lx_engine *e, u64 id)
 
 int lx_session_join(struct lx_session *s, const struct lx_join *j)
 {
-	struct lx_user *u;
+	struct lx_user *u, *old = s->place.user;
 
 	if (s->n_tokens || s->state == LX_SESSION_RUNNING)
 		return -LX_EBUSY;
 	u = user_get(s->e, j->user);
 	if (!u)
 		return -LX_ENOMEM;
-	lx_sched_leave(s);
+	/* In this order: they may be one, with no other session. */
 	lx_sched_enter(s, u);
+	user_put(s->e, old);
 	s->realm = j->realm;
 	s->account = j->account;
 	s->shares = j->share;

@@ -357,8 +357,11 @@ int lx_session_start(struct lx_session *s, struct lx_error *err)
 		ret = -LX_EMSGSIZE;
 	if (ret) {
 		s->n_tokens = before;
-		drop_prompt(s);
-		s->state = LX_SESSION_IDLE;
+		/* Where memory was short the same may do a moment later. */
+		if (ret != -LX_ENOMEM) {
+			drop_prompt(s);
+			s->state = LX_SESSION_IDLE;
+		}
 		return ret;
 	}
 	lx_render_done(s);

@@ -189,18 +189,19 @@ s64 lx_tokenize_spans(const struct lx_vocab *v, const char *text, size_t n,
 	if (n > TEXT_MAX)
 		return -LX_EMSGSIZE;
 	t.err = lx_cuts_find(&cuts, v, f.p, n, span, n_spans);
-	if (!t.err)
-		make_cache(&t, n);
+	if (t.err)
+		goto out;	/* there may be cuts that are not known */
+	make_cache(&t, n);
 	if ((flags & LX_TOK_BOS) && v->add_bos &&
 	    !((flags & LX_TOK_ONE_BOS) && starts_with_bos(v, &cuts))) {
 		lx_tok_put(&t, (u32)v->bos);
 		f.space = true;
 	}
-	if (!t.err)
-		put_fragments(&f, &cuts, n);
+	put_fragments(&f, &cuts, n);
 	if ((flags & LX_TOK_EOS) && v->add_eos)
 		lx_tok_put(&t, (u32)v->eos);
 	release(&t);
+out:
 	lx_cuts_free(&cuts, v);
 	return t.err ? t.err : (s64)t.n;
 }

@@ -149,7 +149,8 @@ int llamux_session_complete(struct llamux_session *s)
 {
 	int err = llamux_session_settle(s);
 
-	s->newline = false;
+	if (!err)
+		s->newline = false;
 	return err;
 }
 

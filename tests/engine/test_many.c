@@ -22,6 +22,7 @@ static struct lx_host_ops ops;
 static const struct lx_host_ops *real;
 static u64 pages_live, pages_limit;	/* of all engines */
 static u32 dirty;			/* pages freed with something in them */
+static u32 fail_at;			/* the allocation to fail, 0: none */
 
 static int kv_alloc(struct lx_host *h, struct lx_block *b, size_t size,
 		    void *account)
@@ -37,6 +38,11 @@ static int kv_alloc(struct lx_host *h, struct lx_block *b, size_t size,
 	if (left)
 		--*left;
 	return 0;
+}
+
+static void *alloc(struct lx_host *h, size_t size, enum lx_mem kind)
+{
+	return fail_at && !--fail_at ? NULL : real->alloc(h, size, kind);
 }
 
 static void block_free(struct lx_host *h, struct lx_block *b, enum lx_mem kind)
@@ -564,6 +570,58 @@ static void test_crowd(void)
 	CHECK(!pages_live && !dirty);
 }
 
+/*
+ * Whatever allocation a turn starts with fails, the prompt is still there,
+ * and the next try gives what it would have given.
+ */
+static void test_start_fails(void)
+{
+	static const char text[] = "Once<|im_end|> upon a time there was";
+	struct lx_engine *e = open_engine(256, 2);
+	u64 want = 0, got;
+	u32 n = 0;
+	int err;
+
+	do {
+		struct lx_session *s = open_session(e, 0);
+		struct lx_session_params p;
+
+		lx_session_get(s, &p);
+		p.max_tokens = 4;
+		CHECK(!lx_session_set(s, &p));
+		CHECK(!lx_session_write(s, LX_ROLE_USER, text,
+					sizeof(text) - 1, LX_WRITE_SPECIAL));
+		fail_at = n;
+		err = lx_session_start(s, NULL);
+		CHECK(!err || err == -LX_ENOMEM);
+		if (err)
+			CHECK(!lx_session_start(s, NULL));
+		got = finish(s, 0);
+		want = n ? want : got;
+		CHECK(got == want);
+		lx_session_close(s);
+	} while (!n++ || !fail_at);
+	fail_at = 0;
+	CHECK(n > 5);
+	lx_engine_close(e);
+}
+
+/* The only session of a user joins that user anew, as with another salt. */
+static void test_join_again(void)
+{
+	struct lx_engine *e = open_engine(256, 2);
+	struct lx_session *s = open_session(e, 0);
+
+	join(s, 1, 0);
+	join(s, 1, 5);
+	CHECK(e->sched.users->n_sessions == 1);
+	start(s, 1, 10, 4);
+	finish(s, 0);
+	lx_session_close(s);
+	CHECK(e->sched.users == &e->sched.nobody && !e->sched.users->next);
+	lx_engine_close(e);
+}
+
 int main(void)
 {
 	struct user_host_options opt = { .n_threads = 2 };
@@ -576,6 +634,7 @@ int main(void)
 	}
 	real = local.host->ops;
 	ops = *real;
+	ops.alloc = alloc;
 	ops.kv_alloc = kv_alloc;
 	ops.block_free = block_free;
 	local.host->ops = &ops;
@@ -588,6 +647,8 @@ int main(void)
 	test_draft();
 	test_fair();
 	test_crowd();
+	test_start_fails();
+	test_join_again();
 	local_close(&local);
 	return test_end();
 }

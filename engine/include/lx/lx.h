@@ -254,7 +254,8 @@ int lx_session_write(struct lx_session *s, enum lx_role role,
  * End the prompt and start the turn: formats (unless RAW or the model has no
  * known chat format), tokenizes. -LX_EMSGSIZE when prompt and one token do not
  * fit the context (the prompt is dropped, the conversation so far is kept),
- * -LX_EINVAL when nothing is pending. May sleep.
+ * -LX_EINVAL when nothing is pending, -LX_ENOMEM (the prompt is still
+ * pending). May sleep.
  */
 int lx_session_start(struct lx_session *s, struct lx_error *err);
 /*
