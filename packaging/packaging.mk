@@ -12,9 +12,10 @@ deb: ## Build the Debian packages, into build/deb
 test-packages: ## Install the packages in Debian, boot it, and purge them
 	@scripts/deps.sh build deb kernel qemu
 	@$(MAKE) --no-print-directory $(JOBS) command
-	@tests/packaging/install.sh
-	@tests/packaging/boot/run bookworm
-	@tests/packaging/boot/run trixie
+	@set -e; for suite in bookworm trixie; do \
+		tests/packaging/install.sh $$suite; \
+		tests/packaging/boot/run $$suite; \
+	done
 
 .PHONY: release
 release: ## Source tarball, packages, checksums and notes, into build/release

@@ -8,39 +8,60 @@
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
-#include <dlfcn.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "edit.h"
 #include "line.h"
 
-/* As in <editline/readline.h>. */
-typedef char *(*readline_fn)(const char *prompt);
-typedef int (*add_history_fn)(const char *line);
-
-static readline_fn edit_line;
-static add_history_fn edit_remember;
-
-static bool edit_open(void)
+/* Make the directories above @path, for the user alone. */
+static void make_above(char *path)
 {
-	static bool tried;
-	void *lib;
+	for (char *p = strchr(path + 1, '/'); p; p = strchr(p + 1, '/')) {
+		*p = '\0';
+		mkdir(path, 0700);
+		*p = '/';
+	}
+}
 
-	if (tried)
-		return edit_line != NULL;
+/*
+ * Where the XDG base directory specification has it; NULL: nowhere, as when
+ * somebody has put something else there that is not to be written.
+ */
+static const char *history_file(void)
+{
+	const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
+	static char path[PATH_MAX];
+	struct stat st;
+	int n;
+
+	if (state && *state == '/')
+		n = snprintf(path, sizeof(path), "%s/llamux/history", state);
+	else if (home && *home == '/')
+		n = snprintf(path, sizeof(path), "%s/.local/state/llamux/history",
+			     home);
+	else
+		return NULL;
+	if (n < 0 || (size_t)n >= sizeof(path))
+		return NULL;
+	make_above(path);
+	return !stat(path, &st) && !S_ISREG(st.st_mode) ? NULL : path;
+}
+
+static bool editing(void)
+{
+	static bool tried, opened;
+
+	if (!tried && isatty(STDIN_FILENO) && isatty(STDOUT_FILENO))
+		opened = edit_open(history_file());
 	tried = true;
-	if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))
-		return false;
-	lib = dlopen("libedit.so.2", RTLD_NOW | RTLD_LOCAL);
-	if (!lib)
-		return false;
-	edit_remember = (add_history_fn)dlsym(lib, "add_history");
-	edit_line = (readline_fn)dlsym(lib, "readline");
-	return edit_line != NULL;
+	return opened;
 }
 
 char *line_read(const char *prompt)
@@ -50,7 +71,7 @@ char *line_read(const char *prompt)
 	ssize_t n;
 
 	errno = 0;
-	if (edit_open())
+	if (editing())
 		return edit_line(prompt);
 	if (isatty(STDIN_FILENO)) {
 		fputs(prompt, stdout);
@@ -70,6 +91,6 @@ char *line_read(const char *prompt)
 
 void line_remember(const char *line)
 {
-	if (edit_open() && edit_remember)
+	if (editing())
 		edit_remember(line);
 }

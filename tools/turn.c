@@ -57,7 +57,9 @@ int turn_run(struct turn *t, struct llamux *l)
 		if (err || !n)
 			continue;	/* let the turn end */
 		t->newline = buf[n - 1] == '\n';
-		err = t->keep ? keep(t, buf, (size_t)n) : put(buf, (size_t)n);
+		err = t->keep ? 0 : put(buf, (size_t)n);
+		if (!err && (t->keep || t->copy))
+			err = keep(t, buf, (size_t)n);
 		if (err)
 			llamux_cancel(l);
 	}

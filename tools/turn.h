@@ -9,6 +9,7 @@
 
 struct turn {
 	bool keep;	/* collect the text instead of writing it */
+	bool copy;	/* collect it, too */
 	char *text;
 	size_t n, room;
 	bool newline;	/* the answer ended with one (or was empty) */

@@ -1,10 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# The packages: lintian has nothing to say, they install in a Debian 12
+# The packages: lintian has nothing to say, they install in a Debian system
 # without a network, build the module for every kernel that has headers there,
 # work, and leave nothing behind.
-# TIMEOUT: 1200
+#
+#	tests/packaging/install.sh [SUITE]	bookworm (default) or trixie
 set -uo pipefail
 
 [ "$(id -u)" -eq 0 ] || exit 77
@@ -13,12 +14,13 @@ set -uo pipefail
 # shellcheck source-path=SCRIPTDIR
 . "$(dirname "$0")/lib.sh"
 scripts/deps.sh build deb kernel || exit 77
+suite=${1:-bookworm}
 
 work=$(mktemp -d)
 trap 'umount -l "$work/root" "$work" 2>/dev/null; rmdir "$work"' EXIT
-(debian_root bookworm >/dev/null) || exit 77
+(debian_root "$suite" >/dev/null) || exit 77
 packages || exit 1
-over bookworm "$work" || exit 1
+over "$suite" "$work" || exit 1
 root=$work/root
 
 # Nobody has asked Debian for this package: there is no request to close.
