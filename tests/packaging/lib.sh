@@ -67,9 +67,10 @@ install_packages() {
 		install /debs/*.deb'
 }
 
-# state ROOT: every file, and what the account files say.
+# state ROOT: every file that outlives a restart, and what the account files say.
 state() {
-	(cd "$1" && find . -xdev -path ./proc -prune -o -path ./debs -prune \
+	(cd "$1" && find . -xdev -path ./proc -prune -o -path ./run -prune \
+		-o -path ./debs -prune \
 		-o ! -path './var/cache/apt/*' ! -path './var/log/*' \
 		! -path './var/lib/dkms/mok.*' ! -name '*-' \
 		! -path './boot/initrd.img*' -printf '%p %M %u %g %l\n' | sort)
