@@ -191,6 +191,7 @@ $(TOOL_OBJ): FLAGS = $(BASE) -pthread $(USER_INC)
 $(SERVE_OBJ): FLAGS = $(BASE) -pthread $(USER_INC) -Itools \
 	-DSERVE_PAGE='"tools/serve/page.html"'
 $(BUILD)/obj/tools/serve/page.o: tools/serve/page.html
+$(BUILD)/obj/tools/zoo.o: models/zoo.json
 $(TEST_OBJ): FLAGS = $(BASE) -pthread $(USER_INC) -Itests \
 	-Itests/engine -Iengine -Ifuzz -Itools/serve
 

@@ -69,6 +69,11 @@ def theirs(args, model, case):
     return json.loads(output(args.prefix + cmd))[0]["avg_ts"], cmd
 
 
+def said(cmd):
+    """As it is written down: files without their directories."""
+    return " ".join(os.path.basename(w) for w in cmd)
+
+
 def cpu():
     with open("/proc/cpuinfo") as f:
         return re.search(r"model name\s*: (.*)", f.read()).group(1)
@@ -99,10 +104,10 @@ def main():
         for case, row in zip(CASES, rows):
             tps, cmd = ours(args, case[1])
             row["runs"].append(round(tps, 2))
-            row["command"] = " ".join(cmd[1:])
+            row["command"] = said(["llamux"] + cmd[1:])
             tps, cmd = theirs(args, model, case[2])
             row["peer_runs"].append(round(tps, 2))
-            row["peer_command"] = " ".join(cmd[2:])
+            row["peer_command"] = said(cmd[2:])
     os.unlink(os.path.join(args.tree, "model.gguf"))
     for row in rows:
         row["median"] = statistics.median(row["runs"])
@@ -116,7 +121,8 @@ def main():
             json.dump({"machine": "%s, %u CPUs" % (cpu(), os.cpu_count()),
                        "compiler": first_line(["gcc", "--version"]),
                        "commit": first_line(["git", "rev-parse", "--short", "HEAD"]),
-                       "peer": first_line(["chroot", args.tree, "dpkg-query", "-W", "llama.cpp"]),
+                       "peer": first_line(["chroot", args.tree, "dpkg-query", "-W",
+                                           "llama.cpp"]).replace("\t", " "),
                        "threads": args.threads, "prefix": " ".join(args.prefix),
                        "model": os.path.basename(args.model), "rows": rows}, f, indent=1)
             f.write("\n")

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * llamux pull: fetch a model file, and make sure that it is one.
+ * llamux pull: fetch a model file, by its URL or by a name that is known, and
+ * make sure that it is one.
  *
  * curl(1) does the fetching, into FILE.part, from where an earlier try ended.
  * What arrives is looked at, compared with the sum that was given, and only
@@ -21,8 +22,9 @@
 #include "json.h"
 #include "sha256.h"
 #include "tool.h"
+#include "zoo.h"
 
-enum { OPT_SHA256 = 0x100 };
+enum { OPT_SHA256 = 0x100, OPT_LIST };
 
 #define CURL_NOT_FOUND 127
 #define CURL_NO_RANGES 33	/* curl(1): HTTP server cannot resume */
@@ -33,6 +35,7 @@ struct pull {
 	const char *url, *file, *sha256;
 	char name[NAME_MAX + 1];	/* from the URL, without -o */
 	char part[PATH_MAX];
+	bool list;		/* only say what is known by name */
 	char sum[65];
 	uint64_t size;
 };
@@ -45,9 +48,32 @@ static int handle_pull(void *ctx, int val, const char *arg)
 		p->file = arg;
 		return EXIT_OK;
 	}
+	if (val == OPT_LIST) {
+		p->list = true;
+		return EXIT_OK;
+	}
 	if (strlen(arg) != 64 || strspn(arg, "0123456789abcdefABCDEF") != 64)
 		return usage_error("--sha256: 64 hexadecimal digits, please");
 	p->sha256 = arg;
+	return EXIT_OK;
+}
+
+/* A name that is known stands for a URL, and for a sum unless one is given. */
+static int url_of(struct pull *p, const char *what)
+{
+	const char *sum = NULL;
+
+	p->url = what;
+	if (strstr(what, "://"))
+		return EXIT_OK;
+	if (!zoo_find(what, &p->url, &sum)) {
+		fail(-ENOENT, "no model '%s' is known (llamux pull --list)", what);
+		return EXIT_NO_MODEL;
+	}
+	if (!sum && !p->sha256)
+		fprintf(stderr, "llamux: no sum of this file is known: what is fetched is taken as it is\n");
+	if (!p->sha256)
+		p->sha256 = sum;
 	return EXIT_OK;
 }
 
@@ -192,6 +218,7 @@ static int main_pull(struct globals *g, int argc, char **argv)
 	static const struct option options[] = {
 		{ "output", required_argument, NULL, 'o' },
 		{ "sha256", required_argument, NULL, OPT_SHA256 },
+		{ "list", no_argument, NULL, OPT_LIST },
 		{ 0 }
 	};
 	struct pull p = { 0 };
@@ -202,10 +229,15 @@ static int main_pull(struct globals *g, int argc, char **argv)
 			    handle_pull, &p);
 	if (ret)
 		return ret;
-	if (argc - optind != 1)
-		return usage_error("pull takes one URL");
-	p.url = argv[optind];
-	ret = name_from_url(&p);
+	if (argc - optind != !p.list)
+		return usage_error("pull takes one name or URL");
+	if (p.list) {
+		zoo_print(stdout);
+		return EXIT_OK;
+	}
+	ret = url_of(&p, argv[optind]);
+	if (!ret)
+		ret = name_from_url(&p);
 	if (ret)
 		return ret;
 	if ((size_t)snprintf(p.part, sizeof(p.part), "%s.part", p.file) >=
@@ -230,10 +262,11 @@ static int main_pull(struct globals *g, int argc, char **argv)
 
 const struct command command_pull = {
 	.name = "pull",
-	.args = "URL",
+	.args = "NAME|URL",
 	.summary = "Fetch a model file, or the rest of one",
 	.options =
 	"  -o, --output FILE   where to (the URL's last part)\n"
-	"  --sha256 SUM        what its SHA-256 must be\n",
+	"  --sha256 SUM        what its SHA-256 must be\n"
+	"  --list              names that are known\n",
 	.main = main_pull,
 };

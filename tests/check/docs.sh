@@ -26,7 +26,7 @@ pages=$(find . -name '*.md' ! -path './build/*' ! -path '*/node_modules/*')
 for page in $pages; do
 	while read -r link; do
 		is "$page: $link" test -e "$(dirname "$page")/$link"
-	done < <(grep -oE '\]\([^)#: ]+' "$page" | cut -c 3-)
+	done < <(grep -oE '\]\([^)# ]+' "$page" | cut -c 3- | grep -v '^https\?:')
 	while read -r target; do
 		is "$page: make $target" grep -qE "^$target:" Makefile packaging/packaging.mk
 	done < <(grep -oE '^make [a-z][a-z-]*' "$page" | cut -d ' ' -f 2 | sort -u)

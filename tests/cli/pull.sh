@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # pull, from a server here: whole, resumed, from one that cannot resume, a web
-# page instead of a model, a wrong sum.
+# page instead of a model, a wrong sum; by names, from one that stands in for
+# where they lead.
 set -uo pipefail
 # shellcheck source-path=SCRIPTDIR
 . "$(dirname "$0")/lib.sh"
@@ -14,8 +15,8 @@ command -v curl >/dev/null || {
 
 cat >"$work/server.py" <<'PY'
 """/m.gguf with ranges, /plain.gguf without, /page a page; asked ranges go to
-a log. Prints its port."""
-import http.server, sys
+a log. With a certificate all paths are the model. Prints its port."""
+import http.server, ssl, sys
 MODEL = open(sys.argv[1], "rb").read()
 LOG = open(sys.argv[2], "a", buffering=1)
 
@@ -25,7 +26,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         LOG.write("%s %s\n" % (self.path, asked))
         if self.path == "/page":
             body = b"<html>please log in</html>"
-        elif self.path.split("?")[0] in ("/m.gguf", "/plain.gguf"):
+        elif len(sys.argv) > 3 or self.path.split("?")[0] in ("/m.gguf", "/plain.gguf"):
             body = MODEL
         else:
             return self.send_error(404)
@@ -45,6 +46,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         pass
 
 server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
+if len(sys.argv) > 3:
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(sys.argv[3])
+    server.socket = tls.wrap_socket(server.socket, server_side=True)
 print(server.server_port, flush=True)
 server.serve_forever()
 PY
@@ -96,10 +101,44 @@ is "404" exits 1
 is "404 leaves no file" test ! -e nothing
 run pull "file://$model" -o f.gguf
 is "a file" cmp "$model" f.gguf
-for bad in m.gguf ftp://x/m.gguf http:// http://x/ 'http://x/?m.gguf'; do
+for bad in ftp://x/m.gguf http:// http://x/ 'http://x/?m.gguf'; do
 	run pull "$bad"
 	is "$bad is no URL of a file" exits 2
 done
 run pull --sha256 12 "$url/m.gguf"
 is "a sum has 64 digits" exits 2
+
+# Names. What curl(1) reads from its settings leads it here.
+run pull --list
+is "--list" out_has '^qwen3-0.6b +Q4_K_M +Apache-2.0 '
+is "--list says where there is no sum" out_has '^tinyllama-1.1b .*no sum is known'
+run pull nobody
+is "a name that is not known" exits 4
+is "it says where they are" err_has 'pull --list'
+if openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 1 -subj /CN=test \
+	-keyout "$work/key" -out "$work/cert" 2>/dev/null; then
+	cat "$work/key" "$work/cert" >"$work/pem"
+	python3 "$work/server.py" "$model" "$work/names" "$work/pem" >"$work/tls" &
+	names=$!
+	trap 'kill $server $names; rm -rf "$work"' EXIT
+	for _ in {1..50}; do
+		[ ! -s "$work/tls" ] || break
+		sleep 0.1
+	done
+	unset https_proxy HTTPS_PROXY all_proxy ALL_PROXY
+	export CURL_HOME=$work
+	printf 'insecure\nconnect-to = "huggingface.co:443:127.0.0.1:%s"\n' \
+		"$(cat "$work/tls")" >"$work/.curlrc"
+	run pull tinyllama-1.1b
+	is "a name without a sum" exits 0
+	is "its URL's file" cmp "$model" tinyllama-1.1b-chat-v1.0.Q4_K_M.gguf
+	is "it says so" err_has 'no sum of this file is known'
+	run pull -o q.gguf qwen3-0.6b
+	is "a name with a sum, and a file with another" exits 1
+	is "it leaves nothing" test ! -e q.gguf -a ! -e q.gguf.part
+	run pull -o q.gguf --sha256 "$sum" qwen3-0.6b
+	is "a sum that is given counts" exits 0
+else
+	echo "skip: no openssl"
+fi
 finish
