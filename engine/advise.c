@@ -1,32 +1,63 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-/* What would fit where a plan does not: a shorter context, smaller weights. */
+/*
+ * What would fit where a plan does not: a shorter context, smaller weights,
+ * layers that are streamed.
+ */
 #include "lx/lx.h"
 
 #define SHORTEST_CTX 256
 
-/* Bits of 256 weights. */
-static const struct {
-	const char *name;
-	u32 bits;
-} types[] = {
-	{ "Q8_0", 2176 }, { "Q6_K", 1680 }, { "Q5_K", 1408 },
-	{ "Q4_K", 1152 }, { "Q3_K", 880 }, { "Q2_K", 672 },
+/* From the largest to the smallest */
+static const char *const types[] = {
+	"Q8_0", "Q6_K", "Q5_K_M", "Q4_K_M", "Q3_K_M", "Q2_K",
 };
 
-static void advise_type(const struct lx_plan *p, u64 available,
+struct question {
+	struct lx_host *host;
+	const struct lx_source *src;
+	u32 n_src;
+	u64 available;
+	struct lx_model_params mp;
+	struct lx_engine_params ep;
+	struct lx_plan *plan;		/* the answer */
+};
+
+static bool fits(struct question *q)
+{
+	return !lx_plan(q->host, q->src, q->n_src, &q->mp, &q->ep, q->plan,
+			NULL) && q->plan->total <= q->available;
+}
+
+static void advise_ctx(struct question q, const struct lx_plan *plan,
+		       struct lx_advice *a)
+{
+	for (u32 n = plan->n_ctx / 2; n >= SHORTEST_CTX && !a->n_ctx; n /= 2) {
+		q.ep.n_ctx = n;
+		if (fits(&q))
+			a->n_ctx = n;
+	}
+}
+
+/* With the context as it is. */
+static void advise_type(struct question q, const struct lx_plan *plan,
 			struct lx_advice *a)
 {
-	u64 rest = p->total - p->weights;
-
-	for (u32 i = 0; i < LX_ARRAY_SIZE(types); i++) {
-		u64 weights = p->info.n_params / 256 * types[i].bits / 8;
-
-		if (weights < p->weights && rest < available &&
-		    weights < available - rest) {
-			a->type = types[i].name;
-			return;
-		}
+	q.ep.n_ctx = plan->n_ctx;
+	for (u32 i = 0; i < LX_ARRAY_SIZE(types) && !a->type; i++) {
+		q.mp.as = types[i];
+		if (fits(&q) && q.plan->weights < plan->weights)
+			a->type = types[i];
 	}
+}
+
+static void advise_stream(struct question q, const struct lx_plan *plan,
+			  struct lx_advice *a)
+{
+	q.ep.n_ctx = plan->n_ctx;
+	q.mp.as = NULL;
+	q.mp.stream = true;
+	if (fits(&q) && q.plan->info.n_streamed)
+		a->stream = q.plan->total;
 }
 
 int lx_advise(struct lx_host *host, const struct lx_source *src, u32 n_src,
@@ -34,27 +65,24 @@ int lx_advise(struct lx_host *host, const struct lx_source *src, u32 n_src,
 	      const struct lx_engine_params *ep, const struct lx_plan *plan,
 	      u64 available, struct lx_advice *a)
 {
-	struct lx_engine_params shorter = { 0 };
-	struct lx_plan *p;
-	int r = 0;
+	struct question q = { host, src, n_src, available, { 0 }, { 0 }, NULL };
 
 	*a = (struct lx_advice){ 0 };
 	if (plan->total <= available)
 		return 0;
 	a->missing = plan->total - available;
-	advise_type(plan, available, a);
-	p = host->ops->alloc(host, sizeof(*p), LX_MEM_CONTROL);
-	if (!p)
-		return -LX_ENOMEM;
+	if (mp)
+		q.mp = *mp;
 	if (ep)
-		shorter = *ep;
-	for (u32 n = plan->n_ctx / 2; n >= SHORTEST_CTX && !a->n_ctx && !r;
-	     n /= 2) {
-		shorter.n_ctx = n;
-		r = lx_plan(host, src, n_src, mp, &shorter, p, NULL);
-		if (!r && p->total <= available)
-			a->n_ctx = n;
+		q.ep = *ep;
+	q.plan = host->ops->alloc(host, sizeof(*q.plan), LX_MEM_CONTROL);
+	if (!q.plan)
+		return -LX_ENOMEM;
+	advise_ctx(q, plan, a);
+	if (!q.mp.stream) {
+		advise_type(q, plan, a);
+		advise_stream(q, plan, a);
 	}
-	host->ops->free(host, p, sizeof(*p), LX_MEM_CONTROL);
-	return r;
+	host->ops->free(host, q.plan, sizeof(*q.plan), LX_MEM_CONTROL);
+	return 0;
 }

@@ -20,7 +20,7 @@ static int refuse(struct llamux_model *m, const struct lx_model_params *mp,
 		  const struct lx_plan *plan, u64 available)
 {
 	struct lx_advice a;
-	char ctx[40] = "";
+	char ctx[40] = "", stream[40] = "";
 	int err;
 
 	err = lx_advise(&m->host, m->source.lx, m->source.n, mp, &m->params,
@@ -29,11 +29,14 @@ static int refuse(struct llamux_model *m, const struct lx_model_params *mp,
 		return err;
 	if (a.n_ctx)
 		snprintf(ctx, sizeof(ctx), "; a context of %u fits", a.n_ctx);
+	if (a.stream)
+		snprintf(stream, sizeof(stream), "; streamed it takes %llu",
+			 a.stream);
 	return lx_fail(&m->error, -ENOMEM,
-		       "needs %llu bytes, %llu are available: %llu missing%s%s%s%s",
+		       "needs %llu bytes, %llu are available: %llu missing%s%s%s%s%s",
 		       plan->total, available, a.missing, ctx,
 		       a.type ? "; weights of " : "", a.type ?: "",
-		       a.type ? " fit" : "");
+		       a.type ? " fit" : "", stream);
 }
 
 static int check_fits(struct llamux_model *m, struct lx_model_params *mp)

@@ -10,13 +10,15 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "tool.h"
+#include "fit.h"
 
-enum { OPT_NAME = 0x100, OPT_DEFAULT, OPT_CTX, OPT_SESSIONS, OPT_KV };
+enum { OPT_NAME = 0x100, OPT_DEFAULT, OPT_CTX, OPT_SESSIONS, OPT_KV,
+       OPT_FIT };
 
 struct load {
 	struct llamux_load arg;
 	const char *file, *name;
+	bool fit, kv_given;
 	char shown[LLAMUX_NAME_MAX];
 	int stop;		/* atomic: the bar's thread is to end */
 };
@@ -40,7 +42,11 @@ static int handle_load(void *ctx, int val, const char *arg)
 		ok = parse_u32("--sessions", arg, 1, 1u << 16,
 			       &o->arg.n_sessions);
 		break;
+	case OPT_FIT:
+		o->fit = true;
+		break;
 	default:
+		o->kv_given = true;
 		ok = parse_kv(arg, &o->arg.kv_type);
 	}
 	return ok ? EXIT_OK : EXIT_USAGE;
@@ -61,10 +67,9 @@ static void *bar_main(void *arg)
 	return NULL;
 }
 
-static int load(struct load *o)
+static int load(struct load *o, struct llamux_message *msg)
 {
 	bool tty = isatty(STDERR_FILENO);
-	struct llamux_message msg = { "" };
 	pthread_t bar;
 	int ret;
 
@@ -72,9 +77,10 @@ static int load(struct load *o)
 		snprintf(o->shown, sizeof(o->shown), "%s", o->name);
 	else
 		llamux_model_name(o->file, o->shown);
+	o->stop = 0;
 	if (tty && pthread_create(&bar, NULL, bar_main, o))
 		tty = false;
-	ret = llamux_load_model(o->file, o->name, &o->arg, &msg);
+	ret = llamux_load_model(o->file, o->name, &o->arg, msg);
 	__atomic_store_n(&o->stop, 1, __ATOMIC_RELEASE);
 	if (tty) {
 		pthread_join(bar, NULL);
@@ -83,7 +89,26 @@ static int load(struct load *o)
 		else
 			show_progress(o->shown, 1, 1);
 	}
-	return ret ? fail(ret, "%s", msg.text) : EXIT_OK;
+	return ret;
+}
+
+/* What is chosen may meet less memory than there was: then the next thing. */
+static int load_to_fit(struct globals *g, struct load *o,
+		       struct llamux_message *msg)
+{
+	struct fit f;
+	int ret;
+
+	ret = fit_open(&f, g, o->file, &o->arg, o->kv_given, msg);
+	if (ret)
+		return ret;
+	ret = -ENOMEM;
+	while (ret == -ENOMEM && fit_next(&f, &o->arg, msg)) {
+		puts(msg->text);
+		ret = load(o, msg);
+	}
+	fit_close(&f);
+	return ret;
 }
 
 static bool is_name(const char *s)
@@ -103,8 +128,10 @@ static int main_load(struct globals *g, int argc, char **argv)
 		{ "ctx", required_argument, NULL, OPT_CTX },
 		{ "sessions", required_argument, NULL, OPT_SESSIONS },
 		{ "kv", required_argument, NULL, OPT_KV },
+		{ "fit", no_argument, NULL, OPT_FIT },
 		{ 0 }
 	};
+	struct llamux_message msg = { "" };
 	struct load o = { 0 };
 	int ret;
 
@@ -119,13 +146,16 @@ static int main_load(struct globals *g, int argc, char **argv)
 	o.file = argv[optind];
 	if (g->as)
 		snprintf(o.arg.as_type, sizeof(o.arg.as_type), "%s", g->as);
+	if (o.fit && g->stream)
+		return usage_error("--fit chooses whether to stream");
 	if (g->stream)
 		o.arg.flags |= LLAMUX_LOAD_STREAM;
 	o.arg.memory = g->memory;
 	if (o.name && !is_name(o.name))
 		return usage_error("--name: 1 to %d characters, letters, digits and ._:-",
 				   LLAMUX_NAME_MAX - 1);
-	return load(&o);
+	ret = o.fit ? load_to_fit(g, &o, &msg) : load(&o, &msg);
+	return ret ? fail(ret, "%s", msg.text) : EXIT_OK;
 }
 
 static int named(struct globals *g, int argc, char **argv,
@@ -166,7 +196,8 @@ const struct command command_load = {
 	"  --default           new conversations use it\n"
 	"  --ctx N             tokens of context\n"
 	"  --sessions N        full contexts to plan memory for\n"
-	"  --kv f16|f32|q8_0|q4_0  type of the KV cache\n",
+	"  --kv f16|f32|q8_0|q4_0  type of the KV cache\n"
+	"  --fit               give up what must be so that it fits\n",
 	.main = main_load,
 };
 

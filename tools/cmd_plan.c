@@ -99,7 +99,10 @@ static void print_text(const struct lx_plan *p, const struct wish *w,
 	if (a->n_ctx)
 		printf("a context of %u tokens fits\n", a->n_ctx);
 	if (a->type)
-		printf("weights of %s fit\n", a->type);
+		printf("weights of %s fit (--as)\n", a->type);
+	if (a->stream)
+		printf("streamed it takes %s (--stream)\n",
+		       human(a->stream, buf));
 }
 
 static void print_json(const struct lx_plan *p, const struct wish *w,
@@ -128,6 +131,7 @@ static void print_json(const struct lx_plan *p, const struct wish *w,
 	json_u64(&j, "missing", a->missing);
 	json_u64(&j, "fits_ctx", a->n_ctx);
 	json_str(&j, "fits_type", a->type ? a->type : "");
+	json_u64(&j, "fits_stream", a->stream);
 	if (w->stream) {
 		json_u64(&j, "streamed_layers", p->info.n_streamed);
 		json_u64(&j, "streamed_bytes", p->info.stream_bytes);

@@ -41,8 +41,11 @@ for memory in 1 4700K 5100K 1G; do
 	"$LLAMUX" unload s
 	wait_gone s
 done
+mkdir "$TMP/ram" && mount -t ramfs none "$TMP/ram" || exit 1
+cp $SMALL "$TMP/ram"
 refused "no file system without direct reads" \
-	"$LLAMUX" load --stream --name s $SMALL
+	"$LLAMUX" load --stream --name s "$TMP/ram/${SMALL##*/}"
+umount "$TMP/ram"
 cat "$TMP/refused"
 check "it says so" grep -q 'no direct reads' "$TMP/refused"
 refused "quantized on load and streamed" "$LLAMUX" load --stream --as Q4_0 \

@@ -151,9 +151,10 @@ struct lx_advice {
 	u64 missing;		/* bytes; 0: it fits */
 	u32 n_ctx;		/* a context that fits with these weights; 0: none */
 	const char *type;	/* weights that fit with this context, or NULL */
+	u64 stream;		/* bytes that do when layers are streamed, or 0 */
 };
 
-/* Reads headers only. -LX_ENOMEM; errors of lx_plan(). */
+/* Reads headers only. -LX_ENOMEM. */
 int lx_advise(struct lx_host *host, const struct lx_source *src, u32 n_src,
 	      const struct lx_model_params *mp,
 	      const struct lx_engine_params *ep, const struct lx_plan *plan,
