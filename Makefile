@@ -255,6 +255,18 @@ bench-micro: ## Measure matrix kernels beside the memory's read speed
 	@$(MAKE) --no-print-directory $(JOBS) $(BUILD)/bench/micro >&2
 	@$(BUILD)/bench/micro $(BENCH_ARGS)
 
+BENCH_BED ?= uml
+
+.PHONY: bench-bed
+bench-bed: ## Measure MODEL in the module of a booted kernel: speed, start, latency
+	@scripts/deps.sh build
+	@$(MAKE) --no-print-directory $(JOBS) command $(BUILD)/bench/latency >&2
+	@ln -f "$(MODEL)" $(BUILD)/bench/model.gguf 2>/dev/null || \
+		cp "$(MODEL)" $(BUILD)/bench/model.gguf
+	@beds/run $(BENCH_BED) -m 8G -t 1800 -- bench/bed.py $(BENCH_ARGS) \
+		"$$(beds/build-module $(BENCH_BED) | tail -n 1)" $(BUILD)/bench/model.gguf
+	@rm -f $(BUILD)/bench/model.gguf
+
 PEER_TREE ?= build/peer
 
 .PHONY: bench-peers
