@@ -255,6 +255,12 @@ bench-micro: ## Measure matrix kernels beside the memory's read speed
 	@$(MAKE) --no-print-directory $(JOBS) $(BUILD)/bench/micro >&2
 	@$(BUILD)/bench/micro $(BENCH_ARGS)
 
+.PHONY: bench-load
+bench-load: ## Measure how long MODEL takes to load, beside a copy of its file
+	@scripts/deps.sh build
+	@$(MAKE) --no-print-directory $(JOBS) $(BUILD)/bench/load >&2
+	@$(BUILD)/bench/load $(BENCH_ARGS) "$(MODEL)"
+
 BENCH_BED ?= uml
 
 .PHONY: bench-bed

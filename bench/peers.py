@@ -16,11 +16,33 @@ import statistics
 import subprocess
 import sys
 
-CASES = [  # name, arguments of llamux bench, of llama-bench
-    ("prefill 512", "-p 512 -n 0", "-p 512 -n 0"),
-    ("decode", "-p 0 -n 48", "-p 0 -n 48"),
-    ("decode, depth 2048", "-p 0 -n 16 -d 2048", "-p 0 -n 16 -d 2048 -fa 1"),
-]
+def bench(prefill, decode, depth=0, threads=0, spin=0):
+    """A case of llamux bench and llama-bench; @threads 0: as the options say."""
+    words = ["-p", str(prefill), "-n", str(decode)]
+    return {"ours": words + ["-d", str(depth)],
+            "theirs": words + (["-d", str(depth), "-fa", "1"] if depth else []),
+            "threads": threads, "spin": spin}
+
+
+def streams(n):
+    """@n conversations together, of llamux bench and llama-batched-bench."""
+    return {"ours": ["-p", "8", "-n", "24", "-s", str(n)],
+            "theirs": ["-npp", "8", "-ntg", "24", "-npl", str(n), "-c", str(64 * n)],
+            "threads": 0, "spin": 0, "batched": True}
+
+
+CASES = {
+    "prefill 512": bench(512, 0),
+    "decode": bench(0, 48),
+    "decode, 1 thread": bench(0, 32, threads=1),
+    "decode, depth 2048": bench(0, 16, 2048),
+    "decode, depth 8192": bench(0, 16, 8192),
+    "4 streams": streams(4),
+    "8 streams": streams(8),
+    "16 streams": streams(16),
+    "decode beside a loop": bench(0, 16, spin=1),
+    "decode beside two loops": bench(0, 16, spin=2),
+}
 
 
 def output(cmd):
@@ -57,16 +79,36 @@ def share(tree, model):
 
 
 def ours(args, case):
-    cmd = [args.llamux, "--user", "-t", str(args.threads), "-m", args.model, "--json",
-           "bench", "-r", "1"] + case.split()
+    cmd = [args.llamux, "--user", "-t", str(case["threads"] or args.threads), "-m", args.model,
+           "--json", "bench", "-r", "1"] + case["ours"]
     j = json.loads(output(args.prefix + cmd))
     return (j["decode_tps"] if j["n_decode"] else j["prefill_tps"]), cmd
 
 
 def theirs(args, model, case):
-    cmd = ["chroot", args.tree, "llama-bench", "-m", model, "-t", str(args.threads), "-r", "1",
-           "-o", "json"] + case.split()
-    return json.loads(output(args.prefix + cmd))[0]["avg_ts"], cmd
+    cmd = ["chroot", args.tree, "llama-batched-bench" if "batched" in case else "llama-bench",
+           "-m", model, "-t", str(case["threads"] or args.threads)] + case["theirs"]
+    if "batched" in case:
+        text = output(args.prefix + cmd + ["--output-format", "jsonl"])
+        rows = [json.loads(line) for line in text.splitlines() if line.startswith("{")]
+        return rows[-1]["speed_tg"], cmd
+    return json.loads(output(args.prefix + cmd + ["-r", "1", "-o", "json"]))[0]["avg_ts"], cmd
+
+
+class Company:
+    """Other busy tasks on the machine."""
+
+    def __init__(self, n):
+        self.n, self.tasks = n, []
+
+    def __enter__(self):
+        self.tasks = [subprocess.Popen(["sh", "-c", "while :; do :; done"])
+                      for _ in range(self.n)]
+
+    def __exit__(self, *unused):
+        for p in self.tasks:
+            p.kill()
+            p.wait()
 
 
 def said(cmd):
@@ -94,26 +136,31 @@ def main():
     p.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     p.add_argument("--rounds", type=int, default=3)
     p.add_argument("--prefix", default="", help="before both commands: 'chrt -r 5'")
+    p.add_argument("--cases", default="^prefill|^decode$|2048",
+                   help="regular expression: which of " + ", ".join(CASES))
     p.add_argument("--out", help="write the results as JSON")
     args = p.parse_args()
     args.prefix = args.prefix.split()
     install(args.tree)
     model = share(args.tree, args.model)
-    rows = [{"what": c[0], "runs": [], "peer_runs": []} for c in CASES]
+    chosen = [c for c in CASES if re.search(args.cases, c)]
+    rows = [{"what": c, "runs": [], "peer_runs": []} for c in chosen]
     for _ in range(args.rounds):
-        for case, row in zip(CASES, rows):
-            tps, cmd = ours(args, case[1])
-            row["runs"].append(round(tps, 2))
-            row["command"] = said(["llamux"] + cmd[1:])
-            tps, cmd = theirs(args, model, case[2])
-            row["peer_runs"].append(round(tps, 2))
-            row["peer_command"] = said(cmd[2:])
+        for row in rows:
+            case = CASES[row["what"]]
+            with Company(case["spin"]):
+                tps, cmd = ours(args, case)
+                row["runs"].append(round(tps, 2))
+                row["command"] = said(["llamux"] + cmd[1:])
+                tps, cmd = theirs(args, model, case)
+                row["peer_runs"].append(round(tps, 2))
+                row["peer_command"] = said(cmd[2:])
     os.unlink(os.path.join(args.tree, "model.gguf"))
     for row in rows:
         row["median"] = statistics.median(row["runs"])
         row["peer_median"] = statistics.median(row["peer_runs"])
         row["ratio"] = round(row["median"] / row["peer_median"], 2)
-        print("%-20s %8.2f (%.2f to %.2f)  llama.cpp %8.2f (%.2f to %.2f)  ratio %.2f" % (
+        print("%-24s %8.2f (%.2f to %.2f)  llama.cpp %8.2f (%.2f to %.2f)  ratio %.2f" % (
             row["what"], row["median"], min(row["runs"]), max(row["runs"]),
             row["peer_median"], min(row["peer_runs"]), max(row["peer_runs"]), row["ratio"]))
     if args.out:
