@@ -23,6 +23,10 @@ printf '%s' "$PROMPT" >&3
 check "printf without newline: the same" [ "$(cat <&3; echo .)" = "$whole." ]
 exec 3>&-
 
+check "docs/examples/ask.sh" [ "$(docs/examples/ask.sh "$PROMPT"; echo .)" = "$whole"$'\n.' ]
+check "docs/examples/ask.sh, by lines" \
+	[ "$(echo "$PROMPT" | docs/examples/ask.sh; echo .)" = "$whole"$'\n.' ]
+
 exec 3<>/dev/llama
 echo "$PROMPT" >&3
 part=$(head -c 20 <&3; echo .)
