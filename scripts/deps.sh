@@ -19,7 +19,7 @@ packages() {
 	case $1 in
 	build) echo gcc make libc6-dev libedit2 ;;
 	check) echo shellcheck clang-format binutils ;;
-	test) echo python3 pkg-config mandoc fish zsh curl ;;
+	test) echo python3 python3-jsonschema pkg-config mandoc fish zsh curl ;;
 	serve) echo libmicrohttpd-dev libjansson-dev ;;
 	page) echo chromium fonts-dejavu-core ;;
 	kernel) echo gcc make libc6-dev dwarves kmod xz-utils debootstrap util-linux ;;

@@ -18,6 +18,7 @@ struct json_value {
 	char *text;	/* of a string, unescaped; of a number, as written */
 	size_t len;
 	size_t n;			/* members or elements */
+	const struct json_value *same;	/* of a copy: what it is of, or NULL */
 };
 
 /* NULL: *@why says what is wrong (or "no memory"), *@at where. */

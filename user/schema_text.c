@@ -46,6 +46,14 @@ void schema_text_add(struct text *t, const char *fmt, ...)
 	t->n += (size_t)n;
 }
 
+void schema_text_repeat(struct text *t, uint32_t min, uint32_t max)
+{
+	if (max == UINT32_MAX)
+		schema_text_add(t, "{%u,}", min);
+	else
+		schema_text_add(t, "{%u,%u}", min, max);
+}
+
 void schema_text_literal(struct text *t, const char *s, size_t n)
 {
 	schema_text_add(t, "\"");
@@ -260,8 +268,8 @@ static int put_piece(struct pattern *r)
 		ret = put_group(r);
 	else if (c == '\\')
 		ret = put_escape(r);
-	else if (c == '.')
-		schema_text_add(r->out, "char");
+	else if (c == '.')	/* no end of line */
+		schema_text_add(r->out, "dot");
 	else if (c == '^' || c == '$')
 		ret = bad(r, "an anchor inside");
 	else if (strchr("*+?{}]", c))

@@ -366,8 +366,24 @@ static void schema_refused(const char *schema, const char *why)
 
 static void test_schema_refused(void)
 {
-	schema_refused("{\"type\": \"string\", \"format\": \"date\"}", "'format'");
-	schema_refused("{\"type\": \"number\", \"minimum\": 3}", "'minimum'");
+	schema_refused("{\"type\": \"string\", \"format\": \"regex\"}",
+		       "'format' 'regex'");
+	schema_refused("{\"type\": \"string\", \"format\": 3}", "'format'");
+	schema_refused("{\"type\": \"string\", \"format\": \"date\","
+		       " \"maxLength\": 9}", "'format' beside");
+	schema_refused("{\"minimum\": 3}", "'minimum'");
+	schema_refused("{\"type\": \"string\", \"minimum\": 3}", "'minimum'");
+	schema_refused("{\"type\": \"number\", \"minimum\": \"3\"}", "'minimum'");
+	schema_refused("{\"type\": \"number\", \"maximum\": 1e99}", "'maximum'");
+	schema_refused("{\"type\": \"number\", \"maximum\": 1e99999999999999999999}",
+		       "'maximum'");
+	schema_refused("{\"type\": \"integer\", \"minimum\": 3, \"maximum\": 2.5}",
+		       "'minimum' is above");
+	schema_refused("{\"type\": \"integer\", \"exclusiveMinimum\": 3,"
+		       " \"exclusiveMaximum\": 4}", "no integer");
+	schema_refused("{\"type\": \"number\", \"exclusiveMinimum\": 3,"
+		       " \"maximum\": 3}", "no number");
+	schema_refused("{\"type\": \"integer\", \"multipleOf\": 3}", "'multipleOf'");
 	schema_refused("{\"type\": \"object\", \"patternProperties\": {}}",
 		       "'patternProperties'");
 	schema_refused("{\"allOf\": []}", "'allOf'");
@@ -378,9 +394,63 @@ static void test_schema_refused(void)
 	schema_refused("{\"type\": \"string\", \"pattern\": \"(?=a)\"}", "group");
 	schema_refused("{\"type\": \"string\", \"minLength\": -1}", "'minLength'");
 	schema_refused("{\"enum\": []}", "'enum'");
+	schema_refused("{\"enum\": [1, 2], \"type\": \"string\"}", "'type'");
+	schema_refused("{\"const\": 1.5, \"type\": \"integer\"}", "'type'");
+	schema_refused("{\"allOf\": [{\"type\": \"string\"}, {\"type\": \"null\"}]}",
+		       "'type'");
+	schema_refused("{\"allOf\": [{\"const\": 1}, {\"enum\": [2, 3]}]}",
+		       "no value");
+	schema_refused("{\"allOf\": [{\"$ref\": \"#\"}]}", "nested too deep");
+	schema_refused("{\"allOf\": [{\"type\": \"object\", \"properties\": {},"
+		       " \"additionalProperties\": false}, {\"properties\": {\"a\": {}},"
+		       " \"required\": [\"a\"]}]}", "'a'");
+	schema_refused("{\"allOf\": [{\"pattern\": \"a\"}, {\"pattern\": \"b\"}]}",
+		       "'pattern'");
+	schema_refused("{\"type\": [\"string\", \"null\"], \"minimum\": 1}",
+		       "'minimum'");
 	schema_refused("false", "nothing");
 	schema_refused("{\"a\": 1, \"a\": 2}", "twice");
 	schema_refused("{\"type\": ", "not JSON");
+}
+
+/* ---- for tests/user/schema.py ---- */
+
+/*
+ * test_grammar SCHEMA N: prints N sentences, each with a NUL behind it.
+ * test_grammar SCHEMA -: reads such texts, and prints 1 for each that fits, or 0.
+ */
+static int serve(const char *path, const char *what)
+{
+	static char text[1 << 20];
+	struct llamux_message msg = { "" };
+	struct lx_grammar *g = NULL;
+	u32 want = (u32)strtoul(what, NULL, 10);
+	FILE *f = fopen(path, "re");
+	size_t n = f ? fread(text, 1, sizeof(text), f) : 0;
+	char *gbnf = NULL;
+	int len;
+
+	if (f)
+		fclose(f);
+	if (schema_to_gbnf(text, n, &gbnf, &msg)) {
+		fprintf(stderr, "%s\n", msg.text);
+		return 1;
+	}
+	g = compile(gbnf);
+	for (u32 i = 0; g && want && i < 100 * want + 1000; i++) {
+		len = sentence(g, text, sizeof(text), 300);
+		if (len < 0)
+			continue;
+		fwrite(text, 1, (size_t)len, stdout);
+		putchar(0);
+		want--;
+	}
+	n = want || strcmp(what, "-") ? 0 : fread(text, 1, sizeof(text) - 1, stdin);
+	for (char *p = text; g && p < text + n; p += strlen(p) + 1)
+		putchar(fits(g, p) ? '1' : '0');
+	lx_grammar_free(g);
+	free(gbnf);
+	return g ? 0 : 1;
 }
 
 /* ---- time, with 128k tokens ---- */
@@ -458,7 +528,7 @@ static void test_speed(void)
 	local_close(&big);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	const struct user_host_options opt = { .n_threads = 1 };
 
@@ -469,6 +539,13 @@ int main(void)
 	lexicon = lx_lexicon_new(local.host, local_vocab(&local));
 	if (!CHECK(lexicon != NULL))
 		return test_end();
+	if (argc > 2) {
+		int ret = serve(argv[1], argv[2]);
+
+		lx_lexicon_free(lexicon);
+		local_close(&local);
+		return ret;
+	}
 	test_language();
 	test_refused();
 	test_blobs();
