@@ -19,6 +19,7 @@ struct llamux_backend {
 	ssize_t (*read)(struct llamux *l, char *buf, size_t n);
 	void (*cancel)(struct llamux *l);	/* async-signal-safe */
 	int (*reset)(struct llamux *l);
+	int (*set_salt)(struct llamux *l, uint64_t salt);
 	ssize_t (*tokenize)(struct llamux *l, const char *text, size_t n,
 			    uint32_t flags, int32_t *ids, size_t max);
 	ssize_t (*detokenize)(struct llamux *l, const int32_t *ids, size_t n,

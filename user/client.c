@@ -153,6 +153,11 @@ int llamux_reset(struct llamux *l)
 	return l->ops->reset(l);
 }
 
+int llamux_set_salt(struct llamux *l, uint64_t salt)
+{
+	return l->ops->set_salt(l, salt);
+}
+
 ssize_t llamux_tokenize(struct llamux *l, const char *text, size_t n,
 			uint32_t flags, int32_t *ids, size_t max)
 {

@@ -198,6 +198,16 @@ static int dev_reset(struct llamux *l)
 	return dev_ioctl(l, LLAMUX_IOC_RESET, NULL);
 }
 
+static int dev_set_salt(struct llamux *l, uint64_t salt)
+{
+	struct llamux_salt a = { .salt = salt };
+	int ret = dev_ioctl(l, LLAMUX_IOC_SALT, &a);
+
+	if (ret == -EBUSY)
+		llamux_fail(l, ret, "the conversation has begun");
+	return ret;
+}
+
 static ssize_t dev_tokenize(struct llamux *l, const char *text, size_t n,
 			    uint32_t flags, int32_t *ids, size_t max)
 {
@@ -372,6 +382,7 @@ const struct llamux_backend llamux_device = {
 	.read = dev_read,
 	.cancel = dev_cancel,
 	.reset = dev_reset,
+	.set_salt = dev_set_salt,
 	.tokenize = dev_tokenize,
 	.detokenize = dev_detokenize,
 	.piece = dev_piece,

@@ -355,6 +355,23 @@ static int inproc_reset(struct llamux *l)
 	return ret ? llamux_fail(l, ret, "%s", llamux_strerror(ret)) : 0;
 }
 
+/* Nothing is shared in here: any salt will do, at the times a salt may come. */
+static int inproc_set_salt(struct llamux *l, uint64_t salt)
+{
+	struct lx_session_stats st;
+	int ret = inproc_no_session(l);
+
+	(void)salt;
+	if (ret)
+		return ret;
+	inproc_lock(l);
+	lx_session_stats(to_inproc(l)->session, &st);
+	inproc_unlock(l);
+	if (st.state == LX_SESSION_IDLE && !st.n_tokens)
+		return 0;
+	return llamux_fail(l, -EBUSY, "the conversation has begun");
+}
+
 static ssize_t inproc_tokenize(struct llamux *l, const char *text, size_t n,
 			       uint32_t flags, int32_t *ids, size_t max)
 {
@@ -429,6 +446,7 @@ const struct llamux_backend llamux_inproc = {
 	.read = inproc_read,
 	.cancel = inproc_cancel,
 	.reset = inproc_reset,
+	.set_salt = inproc_set_salt,
 	.tokenize = inproc_tokenize,
 	.detokenize = inproc_detokenize,
 	.piece = inproc_piece,

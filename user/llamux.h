@@ -122,6 +122,15 @@ void llamux_cancel(struct llamux *l);
 int llamux_reset(struct llamux *l);
 
 /*
+ * What is computed of equal prompts is shared with conversations of the same
+ * user that have the same salt, and who has it can tell from the time an
+ * answer takes that a prompt was used before: a program that asks for others
+ * gives each of them a salt. Before the first write (-EBUSY); 0 is the default.
+ * In process nothing is shared.
+ */
+int llamux_set_salt(struct llamux *l, uint64_t salt);
+
+/*
  * Text to ids, flags LLAMUX_TOK_*: returns how many the text needs, which may
  * exceed @max; writes at most @max.
  */

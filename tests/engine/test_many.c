@@ -622,6 +622,37 @@ static void test_join_again(void)
 	lx_engine_close(e);
 }
 
+/* Pages change hands within the engine, with nothing left in them. */
+static void test_hands(void)
+{
+	struct lx_engine *e = open_engine(1024, 4);
+	struct lx_session *s = open_session(e, 0);
+	struct lx_kv_page *p;
+	void *was;
+	u32 n = 0;
+
+	start(s, 1, 200, 4);
+	finish(s, 0);
+	was = s->pages[0];
+	lx_session_close(s);
+	for (p = e->kv.free; p; p = p->next, n++) {
+		const char *c = p->block.addr;
+
+		CHECK(!*c && !memcmp(c, c + 1, e->page_bytes - 1));
+		CHECK(!p->tokens[0] && !p->tokens[LX_PAGE - 1]);
+	}
+	CHECK(n > 2);
+	s = open_session(e, 0);
+	join(s, 2, 0);
+	start(s, 2, 200, 4);
+	finish(s, 0);
+	for (n = 0; n < s->n_pages && s->pages[n] != was; n++)
+		;
+	CHECK(n < s->n_pages);
+	lx_session_close(s);
+	lx_engine_close(e);
+}
+
 int main(void)
 {
 	struct user_host_options opt = { .n_threads = 2 };
@@ -649,6 +680,7 @@ int main(void)
 	test_crowd();
 	test_start_fails();
 	test_join_again();
+	test_hands();
 	local_close(&local);
 	return test_end();
 }

@@ -45,7 +45,8 @@ sessions() {
 	[ "$(tail -n +2 /proc/llamux/sessions | wc -l)" -eq "$1" ]
 }
 
-"$llamux" serve --socket "$SOCKET" 2>"$TMP/log" &
+# Whoever is root's group may use it: all that ask here.
+"$llamux" serve --socket "$SOCKET" --group root 2>"$TMP/log" &
 pid=$!
 soon [ -S "$SOCKET" ] || cat "$TMP/log"
 check "no module: 503" has 'no model is loaded' /health
@@ -69,6 +70,30 @@ check "Ollama" has '"done":true' /api/chat "$CHAT"
 check "status" has '"fpu_sections_p99.9_us":[0-9]' /llamux/status
 check "metrics" has '^llamux_kernel_answer_tokens [1-9]' /metrics
 check "no session is left" soon sessions 0
+
+# Equal prompts are shared within a user of the socket.
+# shared COMMAND...: tokens that it took from the KV of others' prompts
+shared() {
+	local before
+
+	before=$(value shared_tokens /proc/llamux/stats)
+	"$@" >/dev/null
+	echo $(($(value shared_tokens /proc/llamux/stats) - before))
+}
+
+# long_as UID: a long prompt, asked by this user
+long_as() {
+	setpriv --reuid "$1" --regid "$(id -g)" --groups "$GROUP" \
+		curl -s -m 60 --unix-socket "$SOCKET" http://llamux/v1/completions \
+		-d "{\"max_tokens\": 1, \"prompt\": \"$(printf 'word%.0s ' {1..150})\"}"
+}
+
+GROUP=$(stat -c %g "$SOCKET")
+chmod 755 "$TMP"
+long_as 0 | grep -q '"choices"' || fail "a long prompt"
+check "a user's own prompt is found again" [ "$(shared long_as 0)" -gt 64 ]
+check "by another user it is not" [ "$(shared long_as 54321)" -eq 0 ]
+check "but that one's own is" [ "$(shared long_as 54321)" -gt 64 ]
 
 curl -sN -m 60 --unix-socket "$SOCKET" http://llamux/v1/completions -d "$ENDLESS" \
 	>"$TMP/endless" &

@@ -7,6 +7,7 @@
 #endif
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -47,6 +48,33 @@ bool peer_allowed(int fd, gid_t gid, uid_t *uid)
 	*uid = cred.uid;
 	return cred.uid == 0 || cred.uid == geteuid() ||
 	       in_group(fd, cred.gid, gid);
+}
+
+/* FNV-1a. */
+static uint64_t hash(const void *data, size_t n)
+{
+	const unsigned char *p = data;
+	uint64_t h = 0xcbf29ce484222325;
+
+	while (n--)
+		h = (h ^ *p++) * 0x100000001b3;
+	return h;
+}
+
+uint64_t peer_salt(int fd, bool tcp, uid_t uid)
+{
+	struct sockaddr_storage a = { 0 };
+	socklen_t len = sizeof(a);
+
+	if (!tcp)
+		return 1ull << 32 | uid;
+	getpeername(fd, (struct sockaddr *)&a, &len);
+	/* Without the port, by which one client's connections differ. */
+	if (a.ss_family == AF_INET)
+		((struct sockaddr_in *)&a)->sin_port = 0;
+	else if (a.ss_family == AF_INET6)
+		((struct sockaddr_in6 *)&a)->sin6_port = 0;
+	return 1ull << 63 | hash(&a, sizeof(a));
 }
 
 int token_make(char *token, size_t n)

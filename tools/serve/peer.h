@@ -18,6 +18,12 @@
  */
 bool peer_allowed(int fd, gid_t gid, uid_t *uid);
 
+/*
+ * Whom a client's prompts may be shared with, as llamux_set_salt() wants it: a
+ * user on the Unix socket, a machine on TCP, where all have one token. Never 0.
+ */
+uint64_t peer_salt(int fd, bool tcp, uid_t uid);
+
 /* Of random bytes, in hexadecimal. @n: room, with the NUL. 0 or -errno. */
 int token_make(char *token, size_t n);
 /*

@@ -49,6 +49,8 @@ static void on_connection(void *ctx, struct MHD_Connection *mhd, void **socket,
 	c = connection_open(&s->connections, info->connect_fd, l->tcp);
 	if (c && !l->tcp)
 		c->allowed = peer_allowed(info->connect_fd, s->group, &c->uid);
+	if (c)
+		c->salt = peer_salt(info->connect_fd, l->tcp, c->uid);
 	*socket = c;
 }
 

@@ -45,7 +45,9 @@ static int open_model(struct turn *t)
 	ret = backend_talk(&r->server->backend, t->ask->model, &t->l, &msg);
 	if (ret)
 		return problem_errno(&r->problem, ret, msg.text);
-	ret = llamux_info(t->l, &t->info);
+	ret = llamux_set_salt(t->l, r->connection->salt);
+	if (!ret)
+		ret = llamux_info(t->l, &t->info);
 	if (ret)
 		return fail(t, ret);
 	if (!t->ask->prompt.raw && !(t->info.features & LLAMUX_FEATURE_CHAT))
