@@ -84,6 +84,21 @@ int llamux_client_prefill(struct llamux_client *c);
 ssize_t llamux_client_ask(struct llamux_client *c, const char *prompt,
 			  char *buf, size_t size, long timeout);
 
+/*
+ * How likely each of @n texts is as the continuation of the conversation and
+ * of what was written since, which stay as they are; see LLAMUX_IOC_SCORE. To
+ * have a question decided rather than answered: nothing is generated, so it
+ * takes one pass over the prompt. @choices[n] is filled in.
+ *
+ * Sleeps till it is computed, and takes memory with GFP_KERNEL: process
+ * context, as all the others. A signal ends the waiting (-EINTR), as does
+ * llamux_client_cancel() (-ECANCELED), which is the way to bound it in time.
+ * -EINVAL nothing to continue, a text empty, too many, too long; -EBUSY,
+ * -EMSGSIZE, -EDQUOT, -ENOMEM.
+ */
+int llamux_client_score(struct llamux_client *c, const char *const *texts,
+			u32 n, struct llamux_choice *choices);
+
 /* Stop the turn soon; a reader gets what is there, then 0. Any context. */
 void llamux_client_cancel(struct llamux_client *c);
 

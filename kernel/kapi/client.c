@@ -4,6 +4,7 @@
 #include <linux/export.h>
 #include <linux/jiffies.h>
 #include <linux/llamux_client.h>
+#include <linux/mm.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/string.h>
@@ -168,6 +169,64 @@ int llamux_client_prefill(struct llamux_client *c)
 	return err;
 }
 EXPORT_SYMBOL_GPL(llamux_client_prefill);
+
+/* Texts behind one another, as sessions want them; 0 or -EINVAL. */
+static int join_texts(const char *const *texts, u32 n, char *all, u32 *ends)
+{
+	size_t len = 0, k;
+	u32 i;
+
+	for (i = 0; i < n; i++) {
+		k = strlen(texts[i]);
+		if (!k || k > LLAMUX_MAX_CHOICE_BYTES - len)
+			return -EINVAL;
+		memcpy(all + len, texts[i], k);
+		len += k;
+		ends[i] = len;
+	}
+	return 0;
+}
+
+static int score(struct llamux_client *c, const char *text, const u32 *ends,
+		 u32 n, struct llamux_choice *choices)
+{
+	struct lx_choice *got = kcalloc(n, sizeof(*got), GFP_KERNEL);
+	int err = -ENOMEM;
+	u32 i;
+
+	if (!got)
+		return err;
+	lock(c);
+	err = llamux_session_score(c->session, text, ends, n, got);
+	unlock(c);
+	for (i = 0; !err && i < n; i++)
+		choices[i] = (struct llamux_choice){
+			.lp_u = got[i].lp_u,
+			.n_tokens = got[i].n_tokens,
+		};
+	kfree(got);
+	return err;
+}
+
+int llamux_client_score(struct llamux_client *c, const char *const *texts,
+			u32 n, struct llamux_choice *choices)
+{
+	char *all;
+	u32 *ends;
+	int err;
+
+	if (!n || n > LLAMUX_MAX_CHOICES)
+		return -EINVAL;
+	all = kvmalloc(LLAMUX_MAX_CHOICE_BYTES, GFP_KERNEL);
+	ends = kcalloc(n, sizeof(*ends), GFP_KERNEL);
+	err = all && ends ? join_texts(texts, n, all, ends) : -ENOMEM;
+	if (!err)
+		err = score(c, all, ends, n, choices);
+	kfree(ends);
+	kvfree(all);
+	return err;
+}
+EXPORT_SYMBOL_GPL(llamux_client_score);
 
 /* Till the turn has ended, whatever is left of the answer is dropped. */
 static void end_turn(struct llamux_client *c)

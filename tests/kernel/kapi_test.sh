@@ -28,6 +28,15 @@ check "all have the same answer" [ "$(cat $ANSWER/same)" = 16 ]
 check "and it is the first one's" cmp <(tr -d '\n' <"$TMP/want") \
 	<(tr -d '\n' <$ANSWER/answer)
 rmmod ask
+"$LLAMUX" score --prompt "What is a cat?" "A cat" "An inode holds" |
+	awk -F'\t' '{ printf "%d %d %s\n", $1 * 1000000 - 0.5, $2, $3 }' >"$TMP/want"
+check "scores" insmod "$ASK" prompt='"What is a cat?"' \
+	choices='"A cat,An inode holds"'
+cat $ANSWER/scores
+check "are the device's" cmp "$TMP/want" <(grep . $ANSWER/scores)
+rmmod ask
+refused "nothing to score: refused" insmod "$ASK" prompt='"What?"' choices='""'
+check "it says so" grep -qi 'invalid' "$TMP/refused"
 refused "another model: refused" insmod "$ASK" model=nobody
 refused "no time: refused" insmod "$ASK" timeout_ms=1 max_tokens=100000
 check "it says so" grep -qi 'timed out\|timer expired' "$TMP/refused"

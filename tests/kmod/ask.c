@@ -6,7 +6,8 @@
  *	insmod ask.ko prompt="What is an inode?" && cat /sys/module/ask/parameters/answer
  *
  * "times" asks by as many threads at once; "cancel_ms" cancels after so long,
- * from a timer's interrupt. (tests/kernel/kapi_test.sh)
+ * from a timer's interrupt; with "choices" the prompt is not answered, but
+ * "scores" tells how likely each of them is. (tests/kernel/kapi_test.sh)
  */
 #include <linux/completion.h>
 #include <linux/err.h>
@@ -36,6 +37,11 @@ static bool urgent;
 module_param(urgent, bool, 0444);
 static char answer[SIZE];
 module_param_string(answer, answer, sizeof(answer), 0444);
+static char *choices[8];
+static int n_choices;
+module_param_array(choices, charp, &n_choices, 0444);
+static char scores[256];
+module_param_string(scores, scores, sizeof(scores), 0444);
 static int same;
 module_param(same, int, 0444);
 
@@ -111,11 +117,35 @@ static int ask_all(struct asker *a)
 	return a[0].ret < 0 ? a[0].ret : 0;
 }
 
+/* Lines as "llamux score" prints them, in millionths. */
+static int score_all(void)
+{
+	struct llamux_choice c[ARRAY_SIZE(choices)];
+	struct llamux_client *client = llamux_client_open(model, 0);
+	int err, i, n = 0;
+
+	if (IS_ERR(client))
+		return PTR_ERR(client);
+	err = llamux_client_write(client, LLAMUX_ROLE_USER, prompt,
+				  strlen(prompt), 0);
+	if (!err)
+		err = llamux_client_score(client,
+					  (const char *const *)choices,
+					  n_choices, c);
+	for (i = 0; !err && i < n_choices; i++)
+		n += scnprintf(scores + n, sizeof(scores) - n, "%lld %u %s\n",
+			       c[i].lp_u, c[i].n_tokens, choices[i]);
+	llamux_client_close(client);
+	return err;
+}
+
 static int __init ask_init(void)
 {
 	struct asker *a;
 	int err;
 
+	if (n_choices)
+		return score_all();
 	if (!times || times > MAX_THREADS)
 		return -EINVAL;
 	a = kvcalloc(times, sizeof(*a), GFP_KERNEL);
