@@ -29,7 +29,7 @@
 
 /* As in <histedit.h>. */
 enum { EL_PROMPT = 0, EL_EDITOR = 2, EL_BIND = 4, EL_ADDFN = 9, EL_HIST = 10,
-       EL_GETCFN = 13 };
+       EL_GETCFN = 13, EL_PREP_TERM = 16 };
 enum { H_SETSIZE = 1, H_ENTER = 10, H_LOAD = 17, H_SAVE = 18, H_SETUNIQUE = 20 };
 enum { CC_REFRESH = 4, CC_ERROR = 6 };
 
@@ -188,6 +188,8 @@ char *edit_line(const char *prompt)
 
 	shown = prompt;
 	fputs(PASTE_ON, stdout);
+	/* Raw before the prompt is seen: what is typed at once is edited, too. */
+	lib.set(el, EL_PREP_TERM, 1);
 	line = lib.gets(el, &n);
 	fputs(PASTE_OFF, stdout);
 	fflush(stdout);

@@ -101,10 +101,10 @@ assert isinstance(d["n"], int) and len(d["name"]) <= 8
 assert all(x in ("x", 2) for x in d.get("list", []))
 END
 done
-echo '{"type": "string", "format": "date"}' >"$work/schema"
+echo '{"type": "integer", "multipleOf": 3}' >"$work/schema"
 run "${ask[@]}" --json-schema "$work/schema" x
 is "a schema that is not supported" exits 2
-is "its keyword is named" err_has "'format' is not supported"
+is "its keyword is named" err_has "'multipleOf' is not supported"
 
 run --user -m "$model" score --raw --prompt 'Once upon a time' ' there was' x
 is "score" out_has $'^-[0-9.]+\t[0-9]+\t there was$'
