@@ -4,6 +4,7 @@
 
 usage: gen-tokenizer-ref.py words COMMAND... > pretokenizer_ref.tsv
        gen-tokenizer-ref.py spm COMMAND... > spm_ref.tsv
+       gen-tokenizer-ref.py compare COMMAND...
 
 COMMAND runs llama-tokenize; should it see another root directory, REF_TMP is
 where to put files and REF_SEES what that directory is called there. Texts are
@@ -12,6 +13,9 @@ separated by a token of their own.
 words: the vocabulary has every byte and every pair of bytes, the merges join
 any two, so tokens show where words end. A line: text (JSON), the length in
 bytes of each token, names of pre-tokenizers that agree.
+
+compare: 10,000 texts for each name, tokenized by build/llamux and by COMMAND
+(see words). A line: name, texts, how many differ, the first that does.
 
 spm: the vocabulary is made by the rule below (and in test_spm.c) from a few
 characters. A line: variant, flags, text (JSON), ids.
@@ -67,14 +71,14 @@ PARTS = (list("aAbBsStTdDmMrReEvVlL 0123456789\n\r\t'\"/\\.,!?-_+*=<>()[]{}|~^`"
           "\u01c5", "\u02b0", "\u00aa", "\u0130", "\u017f", "\ufffd", "\u0378"])
 
 
-def texts():
+def texts(count=60):
     rng = random.Random(7)
     by = {}
     for c in range(0x80, 0x20000):
         by.setdefault(unicodedata.category(chr(c)), []).append(chr(c))
     rest = [by[k] for k in sorted(by) if k not in ("Cs", "Co", "Cn")]
     out = list(TEXTS)
-    for _ in range(60):
+    for _ in range(count):
         parts = [rng.choice(PARTS) if rng.random() < .8 else
                  rng.choice(rng.choice(rest)) for _ in range(rng.randint(4, 16))]
         out.append("".join(parts))
@@ -209,6 +213,22 @@ def words(ref):
             print(json.dumps(one), n, ",".join(names), sep="\t")
 
 
+def compare(ref):
+    all_texts = texts(10000)
+    for name in NAMES:
+        vocabulary = pairs_vocabulary(name)
+        want = split(ref.ids(vocabulary, SEP.join(all_texts), "--no-bos"), 256 + 65536,
+                     len(all_texts))
+        out = subprocess.run(
+            ["build/llamux", "--user", "-m", ref.tmp + "/v.gguf", "tokenize", "--no-bos",
+             "--ids", "-"], input=SEP.join(all_texts).encode(), check=True,
+            capture_output=True).stdout
+        got = split([int(i) for i in out.split()], 256 + 65536, len(all_texts))
+        differ = [t for t, a, b in zip(all_texts, want, got) if a != b]
+        print(name, len(all_texts), len(differ), json.dumps(differ[0]) if differ else "",
+              sep="\t", flush=True)
+
+
 def spm_texts():
     rng = random.Random(11)
     parts = CHARS + [t for t, _ in ADDED[:-1]] * 2 + [
@@ -239,7 +259,7 @@ def spm(ref):
 
 def main():
     with tempfile.TemporaryDirectory(dir=os.environ.get("REF_TMP")) as tmp:
-        {"words": words, "spm": spm}[sys.argv[1]](Reference(tmp))
+        {"words": words, "spm": spm, "compare": compare}[sys.argv[1]](Reference(tmp))
 
 
 if __name__ == "__main__":
