@@ -20,7 +20,7 @@ static int refuse(struct llamux_model *m, const struct lx_model_params *mp,
 		  const struct lx_plan *plan, u64 available)
 {
 	struct lx_advice a;
-	char ctx[40] = "", stream[40] = "";
+	char ctx[40] = "", stream[48] = "";
 	int err;
 
 	err = lx_advise(&m->host, m->source.lx, m->source.n, mp, &m->params,
