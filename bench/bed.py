@@ -52,9 +52,9 @@ def compare(model, rounds, result):
                         "ratio": round(median(a) / median(b), 3)}
 
 
-def first_token(result):
+def first_token(model, result):
     """Milliseconds beyond prefill and one decode, of fresh processes."""
-    n = len(output([LLAMUX, "tokenize", "--ids", PROMPT]).split())
+    n = len(output([LLAMUX, "-m", model, "tokenize", "--ids", PROMPT]).split())
     over = []
     for _ in range(15):
         prefill, decode, _, _ = bench(["-m", "m"], n, 1)
@@ -126,7 +126,7 @@ def main():
     subprocess.run([LLAMUX, "load", args.model, "--name", "m"], check=True)
     result["load_s"] = round(time.monotonic() - start, 2)
     compare(args.model, args.rounds, result)
-    first_token(result)
+    first_token(args.model, result)
     result["latency_us"] = {"idle": latency(args.seconds)}
     spin = ["sh", "-c", "while :; do :; done"]
     result["latency_us"]["spinning"] = beside([spin] * cpus, args.seconds)
