@@ -77,22 +77,27 @@ static u64 product(struct race *r, const struct lx_ops *ops)
 
 const struct lx_ops *lx_ops_fastest(struct lx_host *host)
 {
-	const struct lx_ops *best = lx_ops_find(NULL), *ops;
-	u64 least = ~0ull, ns[LX_MAX_OPS];
+	const struct lx_ops *ops[LX_MAX_OPS + 1], *best;
+	u64 ns[LX_MAX_OPS], least = ~0ull;
 	struct race r = { .host = host };
+	u32 n = 0;
 
-	if (!lx_ops_rival(best, 1) || prepare(&r))
+	best = lx_ops_find(NULL);
+	while ((ops[n] = lx_ops_rival(best, n)))
+		ns[n++] = ~0ull;
+	if (n < 2 || prepare(&r))
 		return best;
-	for (u32 i = 0; (ops = lx_ops_rival(best, i)); i++)
-		ns[i] = ~0ull;
 	for (u32 k = 0; k < ROUNDS; k++)
-		for (u32 i = 0; (ops = lx_ops_rival(best, i)); i++)
-			ns[i] = lx_min(ns[i], product(&r, ops));
+		for (u32 i = 0; i < n; i++) {
+			u64 t = product(&r, ops[i]);
+
+			ns[i] = lx_min(ns[i], t);
+		}
 	/* The usual one unless another is faster by more than chance. */
-	for (u32 i = 0; (ops = lx_ops_rival(best, i)); i++)
+	for (u32 i = 0; i < n; i++)
 		if (ns[i] < least - least / 32) {
 			least = ns[i];
-			best = ops;
+			best = ops[i];
 		}
 	host->ops->block_free(host, &r.block, LX_MEM_SCRATCH);
 	return best;

@@ -3,16 +3,16 @@
 #include "vec_avx2.h"
 #include "../../fp/kernels.h"
 
+#define TABLE \
+	.t_max = MM_T, .mac_tile = 1 << 20, .mac_tile_f = 512 << 10, \
+	.byte_tile = 128 << 10, LX_TILES
+
 const struct lx_ops lx_ops_avx2 = {
 	.name = "avx2",
 	.cpu = LX_CPU_AVX2,
 	.rank = 1,
-	.t_max = MM_T,
-	.mac_tile = 1 << 20,
-	.mac_tile_f = 512 << 10,
-	.byte_tile = 128 << 10,
+	TABLE,
 	.matmul = tile_matmul,
-	LX_TILES
 };
 
 /* The same with products by AVX-VNNI. */
@@ -20,10 +20,6 @@ const struct lx_ops lx_ops_avxvnni = {
 	.name = "avxvnni",
 	.cpu = LX_CPU_AVX2 | LX_CPU_AVXVNNI,
 	.rank = 2,
-	.t_max = MM_T,
-	.mac_tile = 1 << 20,
-	.mac_tile_f = 512 << 10,
-	.byte_tile = 128 << 10,
+	TABLE,
 	.matmul = lx_matmul_avxvnni,
-	LX_TILES
 };

@@ -3,27 +3,19 @@
 #include "vec_avx512.h"
 #include "../../fp/kernels.h"
 
+#define TABLE \
+	.cpu = LX_CPU_AVX512, .rank = 3, .t_max = MM_T, .mac_tile = 2 << 20, \
+	.mac_tile_f = 1 << 20, .byte_tile = 128 << 10, LX_TILES
+
 const struct lx_ops lx_ops_avx512 = {
 	.name = "avx512",
-	.cpu = LX_CPU_AVX512,
-	.rank = 3,
-	.t_max = MM_T,
-	.mac_tile = 2 << 20,
-	.mac_tile_f = 1 << 20,
-	.byte_tile = 128 << 10,
+	TABLE,
 	.matmul = tile_matmul,
-	LX_TILES
 };
 
 /* The same with products in vectors of half the size. */
 const struct lx_ops lx_ops_avx512_256 = {
 	.name = "avx512-256",
-	.cpu = LX_CPU_AVX512,
-	.rank = 3,
-	.t_max = MM_T,
-	.mac_tile = 2 << 20,
-	.mac_tile_f = 1 << 20,
-	.byte_tile = 128 << 10,
+	TABLE,
 	.matmul = lx_matmul_avx512_256,
-	LX_TILES
 };
