@@ -12,6 +12,7 @@ REPO=$(dirname "$BEDS")
 CACHE=${LLAMUX_CACHE:-$HOME/.cache/llamux}
 mkdir -p "$CACHE"
 CACHE=$(cd "$CACHE" && pwd -P)
+MODULES=$CACHE/${LLAMUX_MOD:-mod}
 
 say() {
 	printf 'beds: %s\n' "$*" >&2
