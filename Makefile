@@ -111,6 +111,7 @@ FP_OBJ := $(call objects,$(FP_SRC))
 HOST_OBJ := $(call objects,$(LX_SRC) $(LIB_SRC))
 TOOL_OBJ := $(call objects,$(TOOL_SRC))
 SERVE_OBJ := $(call objects,$(SERVE_SRC))
+SERVE_TOOL_OBJ := $(call objects,tools/sha256.c)
 TEST_OBJ := $(call objects,$(TEST_SRC) $(SERVE_TEST_SRC) $(HELP_SRC) \
 	$(FUZZ_SRC) fuzz/standalone.c)
 ALL_OBJ := $(ENGINE_OBJ) $(FP_OBJ) $(HOST_OBJ) $(TOOL_OBJ) $(SERVE_OBJ) \
@@ -156,7 +157,7 @@ $(BUILD)/$(SONAME): $(ENGINE_OBJ) $(FP_OBJ) $(HOST_OBJ) user/libllamux.map
 $(BUILD)/llamux: $(TOOL_OBJ) $(LIBS)
 	$(call short,LD)$(CC) $(LINK) $(LDFLAGS) -o $@ $^ -ldl
 
-$(BUILD)/llamux-serve: $(SERVE_OBJ) $(LIBS)
+$(BUILD)/llamux-serve: $(SERVE_OBJ) $(SERVE_TOOL_OBJ) $(LIBS)
 	$(call short,LD)$(CC) $(LINK) $(LDFLAGS) -o $@ $^ -lmicrohttpd -ljansson
 
 $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(call objects,$(HELP_SRC)) $(LIBS)
@@ -164,7 +165,7 @@ $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(call objects,$(HELP_SRC)) $(LIBS)
 	$(call short,LD)$(CC) $(LINK) $(LDFLAGS) -o $@ $^ -lm
 
 $(BUILD)/tests/serve/%: $(BUILD)/obj/tests/serve/%.o \
-		$(filter-out %/main.o,$(SERVE_OBJ)) $(LIBS)
+		$(filter-out %/main.o,$(SERVE_OBJ)) $(SERVE_TOOL_OBJ) $(LIBS)
 	@mkdir -p $(@D)
 	$(call short,LD)$(CC) $(LINK) $(LDFLAGS) -o $@ $^ -lmicrohttpd -ljansson
 

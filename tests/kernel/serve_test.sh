@@ -45,8 +45,11 @@ sessions() {
 	[ "$(tail -n +2 /proc/llamux/sessions | wc -l)" -eq "$1" ]
 }
 
-# Whoever is root's group may use it: all that ask here.
-"$llamux" serve --socket "$SOCKET" --group root 2>"$TMP/log" &
+# Whoever is root's group may use it: all that ask here. On TCP, two clients.
+ADA=ada-0123456789abcdef BOB=bob-0123456789abcdef BOB2=another-of-bob-s-tokens
+(umask 077; printf '%s\n' "$ADA" "bob $BOB" "bob $BOB2" >"$TMP/tokens")
+"$llamux" serve --socket "$SOCKET" --group root --listen 127.0.0.1:8080 \
+	--token-file "$TMP/tokens" 2>"$TMP/log" &
 pid=$!
 soon [ -S "$SOCKET" ] || cat "$TMP/log"
 check "no module: 503" has 'no model is loaded' /health
@@ -94,6 +97,21 @@ long_as 0 | grep -q '"choices"' || fail "a long prompt"
 check "a user's own prompt is found again" [ "$(shared long_as 0)" -gt 64 ]
 check "by another user it is not" [ "$(shared long_as 54321)" -eq 0 ]
 check "but that one's own is" [ "$(shared long_as 54321)" -gt 64 ]
+
+# as_client TOKEN [END-USER]: the same, with a token, for somebody
+as_client() {
+	curl -s -m 60 -H "Authorization: Bearer $1" http://127.0.0.1:8080/v1/completions \
+		-d "{${2:+\"safety_identifier\": \"$2\",} \"max_tokens\": 1, \
+		\"prompt\": \"$(printf 'word%.0s ' {1..150})\"}"
+}
+
+as_client "$ADA" | grep -q '"choices"' || fail "a token"
+check "a token's own prompt is found again" [ "$(shared as_client "$ADA")" -gt 64 ]
+check "by another client it is not" [ "$(shared as_client "$BOB")" -eq 0 ]
+check "but by that one with its other token" [ "$(shared as_client "$BOB2")" -gt 64 ]
+check "not for another end user" [ "$(shared as_client "$BOB" eve)" -eq 0 ]
+check "but for the same" [ "$(shared as_client "$BOB2" eve)" -gt 64 ]
+check "a user of the socket is no token" [ "$(shared long_as 1001)" -eq 0 ]
 
 curl -sN -m 60 --unix-socket "$SOCKET" http://llamux/v1/completions -d "$ENDLESS" \
 	>"$TMP/endless" &

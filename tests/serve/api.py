@@ -6,10 +6,12 @@
 #
 # TIMEOUT: 120
 """Run by tests/run."""
+import http.client
 import json
 import os
 import socket
 import stat
+import tempfile
 import threading
 import time
 
@@ -539,7 +541,6 @@ def test_slow():
 def test_tcp():
     g = Gateway(tcp=True)
     try:
-        import http.client
         def ask(path, token=None):
             c = http.client.HTTPConnection("127.0.0.1", g.port, timeout=30)
             c.request("GET", path, headers={"Authorization": token} if token else {})
@@ -556,6 +557,33 @@ def test_tcp():
         check("any case of Bearer", ask("/api/tags", "bearer " + g.token).status == 200)
         check("the page is open", ask("/").status == 200)
         check("unknown paths are not", ask("/nothing").status == 401)
+    finally:
+        g.clean()
+
+
+def test_clients():
+    """Several clients, each with tokens of its own."""
+    tokens = ("a" * 20, "b" * 20, "c" * 20)
+    with tempfile.NamedTemporaryFile("w", encoding="ascii") as f:
+        f.write("# clients\n%s\n\nann %s\nann %s\n" % tokens)
+        f.flush()
+        g = Gateway("--token-file", f.name, tcp=True)
+    try:
+        def ask(token, **more):
+            c = http.client.HTTPConnection("127.0.0.1", g.port, timeout=30)
+            c.request("POST", "/v1/completions", json.dumps(
+                dict({"prompt": "Once", "max_tokens": 4, "temperature": 0}, **more)),
+                {"Authorization": "Bearer " + token})
+            r = c.getresponse()
+            return r.status, json.loads(r.read())
+        said = [ask(t)[1]["choices"][0]["text"] for t in tokens]
+        check("each token is one", len(set(said)) == 1, said)
+        for wrong in ("ann", "# clients", "d" * 20, tokens[0] + tokens[1]):
+            check("token %s" % wrong, ask(wrong)[0] == 401)
+        for field in ("user", "safety_identifier"):
+            check(field, ask(tokens[0], **{field: "bob"})[1]["choices"][0]["text"] == said[0])
+            status, r = ask(tokens[0], **{field: 5})
+            check(field + " is text", status == 400 and r["error"]["param"] == field, r)
     finally:
         g.clean()
 
@@ -580,6 +608,16 @@ def test_token_file(g):
         check("a token everybody reads", False)
     except RuntimeError as e:
         check("a token everybody reads", "chmod 600" in str(e), e)
+    for text, why in (("short\n", "line 1: a token of 16"), ("# none\n", "no token"),
+                      ("a b " + "c" * 20, "line 1: a name and"), ("x" * 20 + "\0", "Invalid")):
+        with open(path, "w", encoding="ascii") as f:
+            f.write(text)
+        os.chmod(path, 0o600)
+        try:
+            Gateway("--token-file", path, tcp=True).clean()
+            check("token file %r" % text, False)
+        except RuntimeError as e:
+            check("token file %r" % text, why in str(e), e)
     for bad in ("0.0.0.0:0", "8.8.8.8:80", "nonsense", "127.0.0.1:", "127.0.0.1:x"):
         try:
             Gateway("--listen", bad).clean()
@@ -661,6 +699,7 @@ def main():
     timed(test_queue)
     timed(test_slow)
     timed(test_tcp)
+    timed(test_clients)
     finish()
 
 

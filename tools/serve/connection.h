@@ -27,7 +27,6 @@ struct connection {
 	bool allowed;		/* the peer's uid may use the Unix socket */
 	bool excess;		/* one too many: only to be told so */
 	uid_t uid;
-	uint64_t salt;		/* of its conversations */
 	/* Under connections.lock: */
 	enum connection_phase phase;
 	uint64_t since;		/* when it began, ns */

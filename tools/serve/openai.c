@@ -68,12 +68,23 @@ static int refuse(struct problem *p, const json_t *json)
 	return 0;
 }
 
+/* The client's own name for who asks it. 0 or -1. */
+static int end_user(struct request *r)
+{
+	if (field_string(&r->problem, r->json, "user", &r->end_user) < 0 ||
+	    field_string(&r->problem, r->json, "safety_identifier",
+			 &r->end_user) < 0)
+		return -1;
+	return 0;
+}
+
 static int common(struct answer *a, const json_t *json)
 {
 	struct problem *p = &a->request->problem;
 	json_t *options = NULL;
 
-	if (field_string(p, json, "model", &a->ask.model) < 0 ||
+	if (end_user(a->request) ||
+	    field_string(p, json, "model", &a->ask.model) < 0 ||
 	    field_bool(p, json, "stream", &a->stream) < 0 ||
 	    field_object(p, json, "stream_options", &options) < 0 ||
 	    field_bool(p, options, "include_usage", &a->usage) < 0 ||
@@ -423,7 +434,8 @@ enum MHD_Result openai_embeddings(struct request *r)
 	const char *model = NULL;
 	size_t i;
 
-	if (field_string(&r->problem, r->json, "model", &model) < 0 ||
+	if (end_user(r) ||
+	    field_string(&r->problem, r->json, "model", &model) < 0 ||
 	    embedding_format(&r->problem, r->json) ||
 	    embed_texts(&e, r, model, json_object_get(r->json, "input"),
 			"input"))

@@ -33,8 +33,9 @@ enum {
 	"  --socket PATH       a Unix socket (" SERVE_SOCKET " unless\n" \
 	"                      --listen is given)\n" \
 	"  --listen ADDR:PORT  TCP, on a loopback address; port 0: any\n" \
-	"  --token-file FILE   the token TCP clients must show; made when there is\n" \
-	"                      no such file; without it, a new one is printed\n" \
+	"  --token-file FILE   tokens of TCP clients, a line each, behind a name if\n" \
+	"                      wanted; made when there is no such file; without it\n" \
+	"                      a new token is printed\n" \
 	"  --group NAME        who else may use the Unix socket (llamux)\n" \
 	"  --turns N           answers computed at a time (8)\n" \
 	"  --queue N           requests that may wait for one (64)\n" \

@@ -79,11 +79,18 @@ static void check_client(struct request *r)
 		return;
 	auth = MHD_lookup_connection_value(r->mhd, MHD_HEADER_KIND,
 					   MHD_HTTP_HEADER_AUTHORIZATION);
-	if (!token_matches(auth, r->server->token)) {
+	r->token = tokens_find(&r->server->tokens, auth);
+	if (!r->token) {
 		r->problem = (struct problem){ 0 };
 		problem_set(&r->problem, 401, "invalid_api_key",
 			    "the token is missing or wrong (Authorization: Bearer TOKEN)");
 	}
+}
+
+uint64_t request_salt(const struct request *r)
+{
+	return salts_of(&r->server->salts, r->token, r->connection->uid,
+			r->end_user);
 }
 
 void request_check(struct request *r, const char *method)

@@ -14,6 +14,7 @@ struct answer;
 struct connection;
 struct route;
 struct server;
+struct token;
 
 struct request {
 	struct server *server;
@@ -25,6 +26,8 @@ struct request {
 	size_t taken;		/* of the server's budget for bodies, bytes */
 	struct answer *answer;	/* being given, or NULL */
 	json_t *json;		/* the body, when the route wants one */
+	const struct token *token;	/* shown, on TCP */
+	const char *end_user;	/* whom the client asks for, or NULL */
 	uint64_t start;		/* ns */
 	unsigned int status;	/* of the reply */
 	struct problem problem;
@@ -40,6 +43,8 @@ void request_check(struct request *r, const char *method);
 bool request_refused(const struct request *r);
 /* False: the client sends on and on, end the connection. */
 bool request_body(struct request *r, const char *data, size_t n);
+/* Whom what is computed for it may be shared with. */
+uint64_t request_salt(const struct request *r);
 /* All is there: serve it. */
 enum MHD_Result request_serve(struct request *r);
 

@@ -49,8 +49,6 @@ static void on_connection(void *ctx, struct MHD_Connection *mhd, void **socket,
 	c = connection_open(&s->connections, info->connect_fd, l->tcp);
 	if (c && !l->tcp)
 		c->allowed = peer_allowed(info->connect_fd, s->group, &c->uid);
-	if (c)
-		c->salt = peer_salt(info->connect_fd, l->tcp, c->uid);
 	*socket = c;
 }
 
@@ -272,11 +270,13 @@ static void find_group(struct server *s)
 	s->group = g ? g->gr_gid : (gid_t)-1;
 }
 
-static int find_token(struct server *s)
+static int find_tokens(struct server *s)
 {
+	if (!s->config->listen)
+		return 0;
 	if (s->config->token_file)
-		return token_file(s->config->token_file, s->token);
-	return token_make(s->token, sizeof(s->token));
+		return tokens_file(&s->tokens, s->config->token_file);
+	return tokens_make(&s->tokens);
 }
 
 /* Where it is, and the token of this run where no file has it. */
@@ -289,7 +289,15 @@ static void announce(const struct server *s)
 		fprintf(stderr, "llamux-serve: listening on %s\n", s->address);
 	else if (s->tcp.daemon)
 		fprintf(stderr, "llamux-serve: listening on %s/#token=%s\n",
-			s->address, s->token);
+			s->address, s->tokens.list[0].text);
+}
+
+/* What requests share. */
+static void shared_free(struct server *s)
+{
+	gate_free(&s->gate);
+	backend_close(&s->backend);
+	tokens_free(&s->tokens);
 }
 
 int server_start(struct server *s, const struct config *c)
@@ -300,16 +308,19 @@ int server_start(struct server *s, const struct config *c)
 	s->config = c;
 	s->metrics.start_ns = now_ns();
 	find_group(s);
-	ret = c->listen ? find_token(s) : 0;
+	ret = salts_init(&s->salts);
+	if (!ret)
+		ret = find_tokens(s);
 	if (!ret)
 		ret = backend_open(&s->backend, c);
-	if (ret)
+	if (ret) {
+		tokens_free(&s->tokens);
 		return ret;
+	}
 	gate_init(&s->gate, c->turns, c->queue);
 	ret = connections_start(&s->connections, c->connections, c->timeout);
 	if (ret) {
-		gate_free(&s->gate);
-		backend_close(&s->backend);
+		shared_free(s);
 		return ret;
 	}
 	if (c->socket)
@@ -333,6 +344,5 @@ void server_stop(struct server *s)
 		MHD_stop_daemon(s->unix_socket.daemon);
 	}
 	connections_stop(&s->connections);
-	gate_free(&s->gate);
-	backend_close(&s->backend);
+	shared_free(s);
 }

@@ -14,6 +14,8 @@
 #include "gate.h"
 #include "metrics.h"
 #include "peer.h"
+#include "salt.h"
+#include "token.h"
 
 struct listener {
 	struct server *server;
@@ -29,7 +31,8 @@ struct server {
 	struct metrics metrics;
 	struct listener unix_socket, tcp;
 	gid_t group;		/* who else may use the socket; -1: nobody */
-	char token[TOKEN_MAX];
+	struct tokens tokens;	/* of TCP clients */
+	struct salts salts;
 	char address[80];	/* of the TCP listener */
 	size_t body_bytes;	/* of all requests, atomic */
 };

@@ -45,7 +45,7 @@ static int open_model(struct turn *t)
 	ret = backend_talk(&r->server->backend, t->ask->model, &t->l, &msg);
 	if (ret)
 		return problem_errno(&r->problem, ret, msg.text);
-	ret = llamux_set_salt(t->l, r->connection->salt);
+	ret = llamux_set_salt(t->l, request_salt(r));
 	if (!ret)
 		ret = llamux_info(t->l, &t->info);
 	if (ret)
