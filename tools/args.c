@@ -149,7 +149,7 @@ int text_argument(int argc, char **argv, const char *what, char **text,
 	if (argc - optind > 1)
 		return usage_error("one %s, please: quote it", what);
 	if (!arg && isatty(STDIN_FILENO))
-		return usage_error("no %s", what);
+		return usage_error("no %s: give one, or - for standard input", what);
 	if (arg && strcmp(arg, "-")) {
 		*text = strdup(arg);
 		*n = strlen(arg);

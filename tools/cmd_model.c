@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "fit.h"
+#include "json.h"
 
 enum { OPT_NAME = 0x100, OPT_DEFAULT, OPT_CTX, OPT_SESSIONS, OPT_KV,
        OPT_FIT };
@@ -20,6 +21,7 @@ struct load {
 	const char *file, *name;
 	bool fit, kv_given;
 	char shown[LLAMUX_NAME_MAX];
+	bool json;
 	int stop;		/* atomic: the bar's thread is to end */
 };
 
@@ -92,10 +94,14 @@ static int load(struct load *o, struct llamux_message *msg)
 	return ret;
 }
 
-/* What is chosen may meet less memory than there was: then the next thing. */
+/*
+ * What is chosen may meet less memory than there was: then the next thing.
+ * @msg: the choice that was loaded, or what is wrong.
+ */
 static int load_to_fit(struct globals *g, struct load *o,
 		       struct llamux_message *msg)
 {
+	struct llamux_message chosen = { "" };
 	struct fit f;
 	int ret;
 
@@ -104,11 +110,32 @@ static int load_to_fit(struct globals *g, struct load *o,
 		return ret;
 	ret = -ENOMEM;
 	while (ret == -ENOMEM && fit_next(&f, &o->arg, msg)) {
-		puts(msg->text);
+		if (!o->json)
+			puts(msg->text);
+		chosen = *msg;
 		ret = load(o, msg);
 	}
 	fit_close(&f);
+	if (!ret)
+		*msg = chosen;
 	return ret;
+}
+
+/* @chosen: what --fit has to say, or NULL. */
+static void print_loaded(const struct load *o, const char *chosen)
+{
+	struct json j;
+
+	json_start(&j, stdout);
+	json_open(&j, NULL, '{');
+	json_str(&j, "name", o->shown);
+	json_str(&j, "file", o->file);
+	json_bool(&j, "default", o->arg.flags & LLAMUX_LOAD_DEFAULT);
+	if (chosen)
+		json_str(&j, "fit", chosen);
+	else
+		json_null(&j, "fit");
+	json_close(&j, '}');
 }
 
 static bool is_name(const char *s)
@@ -154,8 +181,13 @@ static int main_load(struct globals *g, int argc, char **argv)
 	if (o.name && !is_name(o.name))
 		return usage_error("--name: 1 to %d characters, letters, digits and ._:-",
 				   LLAMUX_NAME_MAX - 1);
+	o.json = g->json;
 	ret = o.fit ? load_to_fit(g, &o, &msg) : load(&o, &msg);
-	return ret ? fail(ret, "%s", msg.text) : EXIT_OK;
+	if (ret)
+		return fail(ret, "%s", msg.text);
+	if (o.json)
+		print_loaded(&o, o.fit ? msg.text : NULL);
+	return EXIT_OK;
 }
 
 static int named(struct globals *g, int argc, char **argv,

@@ -26,6 +26,8 @@
 
 enum { OPT_SHA256 = 0x100, OPT_LIST };
 
+#define LONG_SUM (256u << 20)	/* bytes whose sum people wait for */
+#define SHOW_EVERY (32u << 20)
 #define CURL_NOT_FOUND 127
 #define CURL_NO_RANGES 33	/* curl(1): HTTP server cannot resume */
 
@@ -147,24 +149,40 @@ static int fetch(const struct pull *p)
 	return EXIT_OK;
 }
 
+/* How far the sum is, where that takes a while. */
+static void show_sum(const struct sha256 *s, const struct stat *st)
+{
+	uint64_t size = (uint64_t)st->st_size;
+
+	if (size >= LONG_SUM && (s->n % SHOW_EVERY == 0 || s->n == size))
+		show_progress("checking", s->n, size);
+}
+
 /* Its size and sum, and whether it begins as a model does. 0 or -errno. */
 static int look_at(struct pull *p, const char *file)
 {
 	static unsigned char buf[1 << 16];
 	FILE *f = fopen(file, "re");
 	struct sha256 s;
+	struct stat st;
 	bool gguf;
 	size_t n;
 	int ret;
 
-	if (!f)
-		return -errno;
+	if (!f || fstat(fileno(f), &st)) {
+		ret = -errno;
+		if (f)
+			fclose(f);
+		return ret;
+	}
 	sha256_start(&s);
 	n = fread(buf, 1, sizeof(buf), f);
 	gguf = n >= 4 && !memcmp(buf, "GGUF", 4);
-	for (; n; n = fread(buf, 1, sizeof(buf), f))
+	for (; n && !interrupted(); n = fread(buf, 1, sizeof(buf), f)) {
 		sha256_add(&s, buf, n);
-	ret = ferror(f) ? -EIO : gguf ? 0 : -ENOEXEC;
+		show_sum(&s, &st);
+	}
+	ret = ferror(f) ? -EIO : interrupted() ? -EINTR : gguf ? 0 : -ENOEXEC;
 	fclose(f);
 	p->size = s.n;
 	sha256_end(&s, p->sum);
@@ -181,6 +199,9 @@ static int check(struct pull *p)
 {
 	int ret = look_at(p, p->part);
 
+	if (ret == -EINTR)
+		return fail(ret, "interrupted; what there is waits in %s",
+			    p->part);
 	if (ret && ret != -ENOEXEC)
 		return fail(ret, "%s: %s", p->part, strerror(-ret));
 	if (!ret && !sum_is_wrong(p))
@@ -198,7 +219,9 @@ static int pull(struct pull *p)
 	int ret;
 
 	if (!access(p->file, F_OK)) {
-		ret = look_at(p, p->file);
+		ret = p->sha256 ? look_at(p, p->file) : 0;
+		if (ret == -EINTR)
+			return fail(ret, "interrupted");
 		if (ret || !p->sha256 || sum_is_wrong(p))
 			return fail(-EEXIST, "%s is there already, and %s",
 				    p->file, p->sha256 ? "is another file" :
@@ -232,7 +255,10 @@ static int main_pull(struct globals *g, int argc, char **argv)
 	if (argc - optind != !p.list)
 		return usage_error("pull takes one name or URL");
 	if (p.list) {
-		zoo_print(stdout);
+		if (g->json)
+			zoo_print_json(stdout);
+		else
+			zoo_print(stdout);
 		return EXIT_OK;
 	}
 	ret = url_of(&p, argv[optind]);

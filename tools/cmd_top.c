@@ -24,6 +24,8 @@
 
 enum { OPT_ROOT = 0x100 };
 
+#define LEAST_DELAY_U 100000
+
 /* What the module said at one moment. */
 struct sample {
 	double when;			/* seconds */
@@ -260,11 +262,24 @@ static void print_json(struct top *t)
 
 /* ---- the screen ---- */
 
+/* Ctrl-Z: the terminal is given back before we stop. */
+static volatile sig_atomic_t stop_wanted;
+
+static void on_stop(int sig)
+{
+	(void)sig;
+	stop_wanted = 1;
+}
+
 /* The other screen, no cursor, keys as they are pressed. */
 static void screen_open(struct top *t)
 {
+	struct sigaction sa = { .sa_handler = on_stop };
 	struct termios raw;
 
+	sigaction(SIGTSTP, &sa, NULL);
+	interrupt_by(SIGTERM);
+	interrupt_by(SIGHUP);
 	tcgetattr(STDIN_FILENO, &t->saved);
 	raw = t->saved;
 	raw.c_lflag &= ~(tcflag_t)(ICANON | ECHO);
@@ -280,12 +295,20 @@ static void screen_close(struct top *t)
 }
 
 /* Till the next sample is due. False: enough, a key or a signal says. */
-static bool wait_next(const struct top *t, uint32_t delay_u)
+static bool wait_next(struct top *t, uint32_t delay_u)
 {
 	struct pollfd pfd = { .fd = STDIN_FILENO, .events = POLLIN };
+	int n = poll(&pfd, t->screen, (int)(delay_u / 1000));
 	char key;
 
-	if (poll(&pfd, t->screen, (int)(delay_u / 1000)) <= 0)
+	if (stop_wanted) {
+		stop_wanted = 0;
+		screen_close(t);
+		raise(SIGSTOP);
+		screen_open(t);
+		return true;
+	}
+	if (n <= 0)
 		return !interrupted();
 	return read(STDIN_FILENO, &key, 1) == 1 && key != 'q' &&
 	       !interrupted();
@@ -330,8 +353,10 @@ static int handle_top(void *ctx, int val, const char *arg)
 
 	switch (val) {
 	case 'd':
-		return parse_millionths("--delay", arg, &t->delay_u) ?
-			EXIT_OK : EXIT_USAGE;
+		if (!parse_millionths("--delay", arg, &t->delay_u))
+			return EXIT_USAGE;
+		return t->delay_u >= LEAST_DELAY_U ? EXIT_OK :
+			usage_error("--delay: 0.1 at least");
 	case 'n':
 		return parse_u32("--times", arg, 1, UINT32_MAX, &t->times) ?
 			EXIT_OK : EXIT_USAGE;

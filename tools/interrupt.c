@@ -23,14 +23,19 @@ static void on_sigint(int sig)
 		llamux_cancel(l);
 }
 
-void interrupt_watch(struct llamux *l)
+void interrupt_by(int sig)
 {
 	/* No SA_RESTART: what waits for a line or a reply is to notice. */
 	struct sigaction sa = { .sa_handler = on_sigint };
 
-	__atomic_store_n(&watched, l, __ATOMIC_SEQ_CST);
 	sigemptyset(&sa.sa_mask);
-	sigaction(SIGINT, &sa, NULL);
+	sigaction(sig, &sa, NULL);
+}
+
+void interrupt_watch(struct llamux *l)
+{
+	__atomic_store_n(&watched, l, __ATOMIC_SEQ_CST);
+	interrupt_by(SIGINT);
 }
 
 void interrupt_clear(void)

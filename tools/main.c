@@ -142,6 +142,7 @@ static int handle_global(struct globals *g, int val, const char *arg)
 		printf("llamux %s\n", LLAMUX_VERSION);
 		exit(fflush(stdout) ? EXIT_FAILED : EXIT_OK);
 	default:	/* getopt_long() has said what is wrong */
+		fputs("llamux: --help says which there are\n", stderr);
 		return EXIT_USAGE;
 	}
 }
@@ -208,6 +209,56 @@ static const struct command *find(const char *name)
 	return NULL;
 }
 
+/* ---- words that are no command ---- */
+
+/* One letter more, less, another, or two that changed places? */
+static bool mistyped(const char *word, const char *name)
+{
+	while (*word && *word == *name) {
+		word++;
+		name++;
+	}
+	if (!*word)
+		return !*name || !name[1];
+	return !strcmp(word + 1, name) ||
+	       (*name && (!strcmp(word, name + 1) ||
+			  !strcmp(word + 1, name + 1) ||
+			  (word[0] == name[1] && word[1] == name[0] &&
+			   !strcmp(word + 2, name + 2))));
+}
+
+/* What is meant by a word that is no command, or NULL. */
+static const char *meant(const char *word)
+{
+	/* As others call it. */
+	static const char *const elsewhere[][2] = {
+		{ "run", "chat" }, { "generate", "ask" }, { "list", "models" },
+		{ "ls", "models" }, { "rm", "unload" }, { "stop", "unload" },
+		{ "download", "pull" }, { "server", "serve" },
+		{ "sessions", "ps" }, { "info", "status" },
+	};
+
+	for (size_t i = 0; i < sizeof(elsewhere) / sizeof(elsewhere[0]); i++)
+		if (!strcmp(word, elsewhere[i][0]))
+			return elsewhere[i][1];
+	for (size_t i = 0; i < N_COMMANDS; i++)
+		if (mistyped(word, commands[i]->name))
+			return commands[i]->name;
+	return NULL;
+}
+
+static int no_command(const char *word)
+{
+	const char *name = meant(word);
+
+	if (strpbrk(word, " \n"))
+		return usage_error("that is no command: to ask it, llamux ask \"...\"");
+	if (name)
+		return usage_error("no command '%s': %s? (llamux --help)", word,
+				   name);
+	return usage_error("no command '%s' (llamux --help)", word);
+}
+
 /* argv[0] is what getopt_long() puts before its messages. */
 static char self[] = "llamux";
 
@@ -226,6 +277,10 @@ int main(int argc, char **argv)
 		if (ret)
 			return ret;
 	}
+	if (optind < argc && !strcmp(argv[optind], "help")) {
+		g.help = true;
+		optind++;
+	}
 	if (optind == argc) {
 		if (g.help)
 			return help(stdout);
@@ -234,8 +289,7 @@ int main(int argc, char **argv)
 	}
 	c = find(argv[optind]);
 	if (!c)
-		return usage_error("no command '%s' (llamux --help)",
-				   argv[optind]);
+		return no_command(argv[optind]);
 	argv += optind;
 	argc -= optind;
 	argv[0] = self;

@@ -66,12 +66,29 @@ const char *model_file(const struct globals *g)
 	return file;
 }
 
+#define LONG_LOAD (256u << 20)	/* bytes for which people wait */
+
+/* Texts that are tokenized report here, too: only a load is shown. */
+static bool loading;
+static uint64_t shown;		/* percent */
+
 static int on_progress(void *ctx, uint64_t done, uint64_t total)
 {
 	(void)ctx;
-	(void)done;
-	(void)total;
+	if (loading && total >= LONG_LOAD && done < total &&
+	    done * 100 / total != shown) {
+		shown = done * 100 / total;
+		show_progress("loading", done, total);
+	}
 	return interrupted() ? -EINTR : 0;
+}
+
+/* The bar is for those who wait: it goes when there is something to read. */
+static void clear_progress(void)
+{
+	if (shown && isatty(STDERR_FILENO))
+		fputs("\r\033[K", stderr);
+	shown = 0;
 }
 
 int open_llamux(const struct globals *g, uint32_t flags, uint32_t n_ctx,
@@ -101,7 +118,13 @@ int open_llamux(const struct globals *g, uint32_t flags, uint32_t n_ctx,
 				   "a loaded model has its own");
 	}
 	interrupt_watch(NULL);
+	loading = true;
 	ret = llamux_open(out, &o, &msg);
+	loading = false;
+	clear_progress();
+	if (ret == -ENODEV && g->model && !access(g->model, F_OK))
+		return fail(ret, "'%s' is no loaded model but a file: llamux load it, or use it with --user",
+			    g->model);
 	return ret ? fail(ret, "%s", msg.text) : EXIT_OK;
 }
 

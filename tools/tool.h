@@ -127,6 +127,8 @@ void show_progress(const char *what, uint64_t done, uint64_t total);
  * second one before interrupt_clear() ends the process.
  */
 void interrupt_watch(struct llamux *l);
+/* Another signal that counts as Ctrl-C. */
+void interrupt_by(int sig);
 void interrupt_clear(void);
 bool interrupted(void);
 

@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "json.h"
 #include "jsonread.h"
 #include "zoo.h"
 
@@ -49,6 +50,28 @@ bool zoo_find(const char *name, const char **url, const char **sha256)
 		return true;
 	}
 	return false;
+}
+
+void zoo_print_json(FILE *f)
+{
+	static const char *const keys[] = { "name", "what", "architecture", "type",
+					    "licence", "url", "sha256" };
+	const struct json_value *list = models();
+	struct json j;
+
+	json_start(&j, f);
+	json_open(&j, NULL, '[');
+	for (const struct json_value *m = list ? list->first : NULL; m;
+	     m = m->next) {
+		json_open(&j, NULL, '{');
+		for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+			if (text(m, keys[i]))
+				json_str(&j, keys[i], text(m, keys[i]));
+			else
+				json_null(&j, keys[i]);
+		json_close(&j, '}');
+	}
+	json_close(&j, ']');
 }
 
 void zoo_print(FILE *f)

@@ -12,5 +12,6 @@
 bool zoo_find(const char *name, const char **url, const char **sha256);
 /* A line each. */
 void zoo_print(FILE *f);
+void zoo_print_json(FILE *f);
 
 #endif

@@ -42,7 +42,9 @@ static int ctl_open(struct llamux_message *msg)
 	if (errno == ENOENT || errno == ENXIO || errno == ENODEV)
 		return fail(msg, -ENXIO, "there is no %s: load the module "
 			    "(modprobe llamux)", LLAMUX_CONTROL);
-	return fail(msg, -errno, "%s: %s", LLAMUX_CONTROL, strerror(errno));
+	return fail(msg, -errno, "%s: %s%s", LLAMUX_CONTROL, strerror(errno),
+		    errno == EACCES || errno == EPERM ?
+		    ": it is for root (sudo)" : "");
 }
 
 void llamux_model_name(const char *file, char name[LLAMUX_NAME_MAX])

@@ -51,7 +51,8 @@ static int open_failed(struct llamux *l)
 		return llamux_fail(l, -ENXIO,
 				   "there is no %s: load the module (modprobe "
 				   "llamux) or use --user", LLAMUX_DEVICE);
-	return llamux_fail(l, code, "%s: %s", LLAMUX_DEVICE, strerror(-code));
+	return llamux_fail(l, code, "%s: %s%s", LLAMUX_DEVICE, strerror(-code),
+			   code == -EACCES ? ": it is for its group (llamux doctor says more)" : "");
 }
 
 static int dev_select(struct llamux *l, const char *model)
@@ -71,7 +72,7 @@ static int dev_select(struct llamux *l, const char *model)
 		ret = dev_ioctl(l, LLAMUX_IOC_INFO, &info);
 	}
 	if (ret == -ENODEV)
-		llamux_fail(l, ret, model ? "no model of that name is loaded" :
+		llamux_fail(l, ret, model ? "no model of that name is loaded (llamux models)" :
 			    "no model is loaded (llamux load FILE)");
 	return ret;
 }

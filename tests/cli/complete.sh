@@ -99,6 +99,17 @@ if command -v zsh >/dev/null; then
 else
 	skipped=$((skipped + 1))
 fi
+# llamux-serve is a program of its own, with a manual of its own.
+serve=${llamux%/*}/llamux-serve
+manual=$(<man/llamux-serve.1)
+if [ -x "$serve" ]; then
+	while read -r option; do
+		is "llamux-serve(1): $option" in_manual "$option"
+	done < <("$serve" --help | sed -nE 's/^  (-.*[^ ])  .*/\1/p' |
+		grep -oE '(^|[ ,])-[-a-zA-Z0-9]+' | tr -d ' ,')
+else
+	skipped=$((skipped + 1))
+fi
 if command -v mandoc >/dev/null; then
 	is "the manual is clean" mandoc -T lint -W warning man/*.[1-8]
 else

@@ -111,6 +111,14 @@ is "a sum has 64 digits" exits 2
 # Names. What curl(1) reads from its settings leads it here.
 run pull --list
 is "--list" out_has '^qwen3-0.6b +Q4_K_M +Apache-2.0 '
+run --json pull --list
+is "--list as JSON" python3 -c 'import json, sys
+zoo = json.load(open(sys.argv[1]))
+m = {e["name"]: e for e in zoo}
+assert len(zoo) > 10 and m["tinyllama-1.1b"]["sha256"] is None, zoo
+assert m["qwen3-0.6b"]["url"].startswith("https://") and len(m["qwen3-0.6b"]["sha256"]) == 64' \
+	"$work/out"
+run pull --list
 is "--list says where there is no sum" out_has '^tinyllama-1.1b .*no sum is known'
 run pull nobody
 is "a name that is not known" exits 4

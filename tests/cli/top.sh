@@ -60,9 +60,44 @@ if command -v script >/dev/null; then
 else
 	skipped=$((skipped + 2))
 fi
+cat >"$work/screen.py" <<'PY'
+"""top at a terminal: Ctrl-Z, SIGCONT, SIGTERM; each gives it back."""
+import os, pty, select, signal, sys, time
+
+def until(what, seconds=10):
+    global shown
+    end = time.time() + seconds
+    while what not in shown:
+        if time.time() > end:
+            sys.exit("not shown: %r in %r" % (what, shown))
+        if select.select([fd], [], [], 0.2)[0]:
+            shown += os.read(fd, 4096)
+    shown = shown.split(what, 1)[1]
+
+pid, fd = pty.fork()
+if not pid:
+    os.execv(sys.argv[1], [sys.argv[1], "top", "--root", sys.argv[2], "-d", "0.1"])
+shown = b""
+for _ in range(2):
+    until(b"\033[?1049h")
+    until(b"conversations")
+    os.write(fd, b"\x1a")
+    until(b"\033[?1049l")
+    if not os.WIFSTOPPED(os.waitpid(pid, os.WUNTRACED)[1]):
+        sys.exit("Ctrl-Z does not stop it")
+    os.kill(pid, signal.SIGCONT)
+until(b"\033[?1049h")
+os.kill(pid, signal.SIGTERM)
+until(b"\033[?1049l")
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+PY
+is "Ctrl-Z and SIGTERM give the terminal back" \
+	timeout 60 python3 "$work/screen.py" "$llamux" "$work/root"
 run top --root "$work"
 is "no module" exits 3
 is "no module: said" err_has 'load the module'
 run top --delay x
 is "a delay that is none" exits 2
+run top --delay 0
+is "no delay at all" exits 2
 finish

@@ -35,6 +35,20 @@ is "--version after the command" out_has '^llamux [0-9.]+$'
 run frobnicate
 is "unknown command" exits 2
 is "unknown command is named" err_has "no command 'frobnicate'"
+for pair in aks:ask caht:chat loa:load pss:ps toq:top run:chat list:models rm:unload; do
+	run "${pair%:*}"
+	is "${pair%:*}" exits 2
+	is "${pair%:*}: ${pair#*:}" err_has "no command '${pair%:*}': ${pair#*:}\?"
+done
+run 'What is an inode?'
+is "a question alone" exits 2
+is "a question alone: how" err_has 'llamux ask "'
+run help
+is "help" out_has '^usage: llamux '
+run help ask
+is "help ask" out_has '^usage: llamux ask'
+run ask --tmep 1
+is "an option that is none: how" err_has '--help'
 
 for bad in '--temp x' '--temp -1' '--top-k 1.5' '-n many' '--seed' '-t 0' \
 	'-t x' '--ctx 0' '--kv q4' '--simd mmx' '--min-p nan'; do

@@ -39,7 +39,10 @@ check "load is quiet" test ! -s "$TMP/err"
 check "a name in use: 1" exits 1 "$llamux" load --name one "$MODEL"
 check "not a GGUF: 1" exits 1 "$llamux" load --name two "$0"
 check "no such file: 4" exits 4 "$llamux" load --name two /no/such.gguf
-check "a second model" exits 0 "$llamux" load --name two --ctx 64 "$MODEL"
+check "a second model" exits 0 "$llamux" --json load --name two --ctx 64 "$MODEL"
+check "load --json" grep -q '^{"name": "two", .*"default": false, "fit": null}$' "$TMP/out"
+check "a file is no name: 4" exits 4 "$llamux" -m "$MODEL" ask x
+check "a file is no name: what to do" grep -q -- '--user' "$TMP/err"
 check "models" exits 0 "$llamux" models
 check "models: both" grep -q '^two ' "$TMP/out"
 check "models --json" exits 0 "$llamux" --json models
