@@ -38,5 +38,32 @@ while read -r name; do
 	is "man/llama.4: $name" grep -qw "$name" man/llama.4
 	is "docs/uapi.md has $name" grep -qw "$name" docs/uapi.md
 done < <(sed -nE 's/^#define (LLAMUX_(IOC|CTL)_[A-Z_]+) .*/\1/p' $header | grep -v MAGIC)
+# Every member of a structure that a program fills in or reads is in the page
+# of the call that takes it, and every call has a page.
+members() {
+	sed -n "/^struct $1 {/,/^}/p" "$2" | sed 's|/\*.*\*/||' |
+		sed '/\/\*/,/\*\//d' |
+		grep -oE '[a-z_0-9]+(\[[A-Z_0-9]+\])?[,;]|\(\*[a-z]+\)' |
+		grep -oE '[a-z][a-z_0-9]*' | grep -v reserved
+}
+while read -r page struct where; do
+	while read -r name; do
+		is "man/$page.3: $struct.$name" grep -qw "$name" "man/$page.3"
+	done < <(members "$struct" "$where")
+done <<-END
+	llamux_open llamux_options user/llamux.h
+	llamux_info llamux_info $header
+	llamux_info llamux_params $header
+	llamux_info llamux_stats $header
+	llamux_score llamux_choice $header
+END
+while read -r name; do
+	is "a manual page of $name" grep -qE "^(.*, )?$name(,.*)? \\\\- " man/*.3
+done < <(grep -oE '\bllamux_[a-z_]+\((struct|const|int)' user/llamux.h |
+	cut -d '(' -f 1 | sort -u)
+while read -r name; do
+	is "man/llamux_info.3: $name" grep -qw "$name" man/llamux_info.3
+done < <(sed -n '/llamux_params.flags/,/^struct llamux_params/p' $header |
+	sed -nE 's/^#define (LLAMUX_[A-Z_]+) .*/\1/p')
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]
