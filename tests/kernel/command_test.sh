@@ -56,7 +56,9 @@ check "the doctor knows the model" grep -q '^ok  *model  *one: ' "$TMP/out"
 check "greedy" same ask --raw --temp 0 -n 32 "$PROMPT"
 check "sampled" same ask --raw --temp 1.2 --top-k 20 --seed 7 -n 48 "$PROMPT"
 check "chat format" same ask --temp 0 -n 16 "$PROMPT"
-check "tokens" same tokenize "$PROMPT, and <s> twice  é"
+# From the device a piece that is half of a character comes as U+FFFD: ids, then.
+check "tokens" same tokenize "$PROMPT, and <s> twice  "
+check "tokens of bytes" same tokenize --ids "$PROMPT  é"
 check "ids" same tokenize --ids --no-bos --no-special "<s> $PROMPT"
 check "text of ids" same detokenize "$("$llamux" tokenize --ids "$PROMPT")"
 check "a model by name" exits 0 "$llamux" -m two ask --raw --temp 0 -n 4 x
