@@ -12,6 +12,7 @@ REPO=$(dirname "$BEDS")
 CACHE=${LLAMUX_CACHE:-$HOME/.cache/llamux}
 mkdir -p "$CACHE"
 CACHE=$(cd "$CACHE" && pwd -P)
+# shellcheck disable=SC2034 # who sources this uses it
 MODULES=$CACHE/${LLAMUX_MOD:-mod}
 
 say() {
