@@ -22,10 +22,22 @@ struct question {
 	struct lx_plan *plan;		/* the answer */
 };
 
+u64 lx_plan_missing(const struct lx_plan *plan, u64 available)
+{
+	u64 needed = plan->total, missing = 0;
+
+	if (plan->reserved) {
+		needed -= plan->weights;
+		if (plan->weights > plan->reserved)
+			missing = plan->weights - plan->reserved;
+	}
+	return missing + (needed > available ? needed - available : 0);
+}
+
 static bool fits(struct question *q)
 {
 	return !lx_plan(q->host, q->src, q->n_src, &q->mp, &q->ep, q->plan,
-			NULL) && q->plan->total <= q->available;
+			NULL) && !lx_plan_missing(q->plan, q->available);
 }
 
 static void advise_ctx(struct question q, const struct lx_plan *plan,
@@ -55,6 +67,7 @@ static void advise_stream(struct question q, const struct lx_plan *plan,
 {
 	q.ep.n_ctx = plan->n_ctx;
 	q.mp.as = NULL;
+	q.mp.reserved = 0;
 	q.mp.stream = true;
 	if (fits(&q) && q.plan->info.n_streamed)
 		a->stream = q.plan->total;
@@ -68,9 +81,9 @@ int lx_advise(struct lx_host *host, const struct lx_source *src, u32 n_src,
 	struct question q = { host, src, n_src, available, { 0 }, { 0 }, NULL };
 
 	*a = (struct lx_advice){ 0 };
-	if (plan->total <= available)
+	a->missing = lx_plan_missing(plan, available);
+	if (!a->missing)
 		return 0;
-	a->missing = plan->total - available;
 	if (mp)
 		q.mp = *mp;
 	if (ep)

@@ -360,6 +360,11 @@ static int plan_kept(struct lx_engine *e, u32 kept, struct lx_plan *plan)
 	plan->n_sessions = e->n_planned;
 	plan->n_kept = m->n_kept;
 	plan->weights = m->weight_bytes;
+	plan->n_blocks = m->n_blocks;
+	plan->block_bytes = 0;
+	for (u32 i = 0; i < m->n_blocks; i++)
+		plan->block_bytes = lx_max(plan->block_bytes,
+					   (u64)m->blocks[i].size);
 	plan->control = model_control(m) + engine_control(e);
 	plan->total = plan->weights + plan->kv + plan->scratch + plan->control;
 	return 0;
@@ -389,6 +394,7 @@ static int plan_model(struct lx_model *m, const struct lx_model_params *mp,
 		      struct lx_error *err)
 {
 	u64 memory = mp && mp->stream ? mp->memory : 0;
+	u64 reserved = mp ? mp->reserved : 0, beside;
 	struct lx_engine *e;
 	int r;
 
@@ -399,7 +405,9 @@ static int plan_model(struct lx_model *m, const struct lx_model_params *mp,
 		return lx_fail(err, -LX_ENOMEM, "no memory for a plan");
 	e->model = m;
 	e->host = m->host;
-	r = set_params(e, ep, memory, m->weight_bytes + model_control(m), err);
+	beside = m->weight_bytes - lx_min(m->weight_bytes, reserved);
+	plan->reserved = reserved;
+	r = set_params(e, ep, memory, beside + model_control(m), err);
 	if (!r) {
 		r = memory ? plan_memory(e, memory, plan) :
 			     plan_kept(e, m->n_kept, plan);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* /dev/llamactl: models come and go by it. For CAP_SYS_ADMIN. */
+#include <linux/bitops.h>
 #include <linux/capability.h>
 #include <linux/cred.h>
 #include <linux/err.h>
@@ -39,18 +40,30 @@ static int give_message(const struct llamux_load *in, const struct lx_error *e)
 	return 0;
 }
 
+#define LOAD_PLACES (LLAMUX_LOAD_STREAM | LLAMUX_LOAD_HUGETLB | LLAMUX_LOAD_MEMMAP)
+
+static bool load_valid(const struct llamux_load *in)
+{
+	if (strnlen(in->as_type, LLAMUX_TYPE_MAX) == LLAMUX_TYPE_MAX)
+		return false;
+	if (!in->n_fds || in->n_fds > LLAMUX_MAX_FILES || in->reserved ||
+	    in->reserved2 || in->kv_type > LLAMUX_KV_Q4_0 ||
+	    in->flags & ~(LLAMUX_LOAD_DEFAULT | LOAD_PLACES))
+		return false;
+	if (hweight32(in->flags & LOAD_PLACES) > 1)
+		return false;
+	if (in->memory && !(in->flags & LLAMUX_LOAD_STREAM))
+		return false;
+	return !in->reserve_fd || in->flags & LLAMUX_LOAD_HUGETLB;
+}
+
 static int do_load(void *arg)
 {
 	const struct llamux_load *in = arg;
 	struct lx_error *error;
 	int err;
 
-	if (strnlen(in->as_type, LLAMUX_TYPE_MAX) == LLAMUX_TYPE_MAX)
-		return -EINVAL;
-	if (!in->n_fds || in->n_fds > LLAMUX_MAX_FILES || in->reserved ||
-	    in->flags & ~(LLAMUX_LOAD_DEFAULT | LLAMUX_LOAD_STREAM) || in->kv_type > LLAMUX_KV_Q4_0)
-		return -EINVAL;
-	if (in->memory && !(in->flags & LLAMUX_LOAD_STREAM))
+	if (!load_valid(in))
 		return -EINVAL;
 	error = kzalloc(sizeof(*error), GFP_KERNEL);
 	if (!error)

@@ -19,6 +19,7 @@
 static int refuse(struct llamux_model *m, const struct lx_model_params *mp,
 		  const struct lx_plan *plan, u64 available)
 {
+	char where[72] = "";
 	struct lx_advice a;
 	char ctx[40] = "", stream[48] = "";
 	int err;
@@ -32,9 +33,12 @@ static int refuse(struct llamux_model *m, const struct lx_model_params *mp,
 	if (a.stream)
 		snprintf(stream, sizeof(stream), "; streamed it takes %llu",
 			 a.stream);
+	if (plan->reserved)
+		snprintf(where, sizeof(where), " (weights %llu, set aside %llu)",
+			 plan->weights, plan->reserved);
 	return lx_fail(&m->error, -ENOMEM,
-		       "needs %llu bytes, %llu are available: %llu missing%s%s%s%s%s",
-		       plan->total, available, a.missing, ctx,
+		       "needs %llu bytes%s, %llu are available: %llu missing%s%s%s%s%s",
+		       plan->total, where, available, a.missing, ctx,
 		       a.type ? "; weights of " : "", a.type ?: "",
 		       a.type ? " fit" : "", stream);
 }
@@ -51,10 +55,13 @@ static int check_fits(struct llamux_model *m, struct lx_model_params *mp)
 	err = lx_plan(&m->host, m->source.lx, m->source.n, mp, &m->params,
 		      plan, &m->error);
 	/* What other models can compute again may make room. */
-	if (!err && plan->total > available && llamux_shrink_all())
+	if (!err && lx_plan_missing(plan, available) && llamux_shrink_all())
 		available = llamux_memory_available();
-	if (!err && plan->total > available)
+	if (!err && lx_plan_missing(plan, available))
 		err = refuse(m, mp, plan, available);
+	if (!err && llamux_reserve_take(&m->reserve, plan->weights))
+		err = lx_fail(&m->error, -ENOMEM,
+			      "another model has taken what was set aside");
 	m->params.n_ctx = plan->n_ctx;	/* what the plan says fits */
 	mp->n_kept = plan->n_kept;
 	kvfree(plan);
@@ -68,16 +75,20 @@ static int load(struct llamux_model *m)
 		.as = m->as_type[0] ? m->as_type : NULL,
 		.stream = m->source.direct,
 		.memory = m->budget,
+		.reserved = llamux_reserve_room(&m->reserve),
 	};
 	int err;
 
+	if (llamux_reserve_wanted(&m->reserve) && !mp.reserved)
+		return lx_fail(&m->error, -ENOMEM,
+			       "other models have all that was set aside");
 	err = check_fits(m, &mp);
 	if (err)
 		return err;
 	err = lx_model_load(&m->host, m->source.lx, m->source.n, &mp, &m->lx,
 			    &m->error);
 	if (err)
-		return err;
+		goto err_load;
 	err = lx_engine_open(m->lx, &m->params, &m->engine, &m->error);
 	if (err)
 		goto err_engine;
@@ -92,6 +103,8 @@ err_shrink:
 err_engine:
 	lx_model_free(m->lx);
 	m->lx = NULL;
+err_load:
+	llamux_reserve_give(&m->reserve);
 	return err;
 }
 
@@ -128,11 +141,12 @@ static bool step(struct llamux_model *m)
 
 /* ---- sleep ---- */
 
+/* The shrinker looks at the engine no more. */
 static void unload(struct llamux_model *m, struct lx_engine *engine)
 {
-	llamux_shrink_stop(m);
 	lx_engine_close(engine);
 	lx_model_free(m->lx);
+	llamux_reserve_give(&m->reserve);
 }
 
 /* Take the engine away, unless a session has come. */
@@ -165,8 +179,7 @@ static void doze(struct llamux_model *m)
 	llamux_shrink_stop(m);
 	e = take_engine(m);
 	if (e) {
-		lx_engine_close(e);
-		lx_model_free(m->lx);
+		unload(m, e);
 		return;
 	}
 	if (llamux_shrink_start(m))
@@ -218,8 +231,10 @@ int llamux_loop(void *data)
 		mutex_lock(&m->lock);
 		llamux_session_reap(m);
 		mutex_unlock(&m->lock);
-		if (m->engine)
+		if (m->engine) {
+			llamux_shrink_stop(m);
 			unload(m, m->engine);
+		}
 		return 0;
 	}
 	wait_event_freezable(m->wake, kthread_should_stop());

@@ -14,6 +14,7 @@
 #include "oom.h"
 #include "owner.h"
 #include "procfs.h"
+#include "reserve.h"
 #include "worker.h"
 
 static int __init llamux_init(void)
@@ -23,6 +24,9 @@ static int __init llamux_init(void)
 	err = llamux_fpu_init();
 	if (err)
 		return err;
+	err = llamux_range_init();
+	if (err)
+		goto err_range;
 	err = llamux_worker_init();
 	if (err)
 		goto err_worker;
@@ -58,6 +62,8 @@ err_procfs:
 err_model:
 	llamux_worker_exit();
 err_worker:
+	llamux_range_exit();
+err_range:
 	llamux_fpu_exit();
 	return err;
 }
@@ -72,6 +78,7 @@ static void __exit llamux_exit(void)
 	llamux_model_exit();
 	llamux_owner_exit();
 	llamux_worker_exit();
+	llamux_range_exit();
 	llamux_fpu_exit();
 }
 

@@ -3,7 +3,8 @@
  * Large memory. Blocks come from the direct map when the page allocator has
  * them in one piece (on x86 huge-page mapped, nothing to configure), from
  * vmalloc otherwise. Nothing here wakes the OOM killer: what does not fit is
- * refused.
+ * refused. Where memory was set aside for a model's weights they lie nowhere
+ * else.
  */
 #include <linux/gfp.h>
 #include <linux/log2.h>
@@ -15,10 +16,11 @@
 
 #include "compat/compat.h"
 #include "memory.h"
+#include "reserve.h"
 
 #define MODEST (__GFP_RETRY_MAYFAIL | __GFP_NOWARN | __GFP_ZERO)
 
-enum source { FROM_PAGES, FROM_EXACT, FROM_VMALLOC };
+enum source { FROM_PAGES, FROM_EXACT, FROM_VMALLOC, FROM_RESERVE };
 
 static atomic64_t held[LX_MEM_KINDS];
 
@@ -36,6 +38,11 @@ u64 llamux_memory_held(enum lx_mem kind)
 u64 llamux_memory_used(const struct llamux_memory *m, enum lx_mem kind)
 {
 	return atomic64_read(&m->used[kind]);
+}
+
+u64 llamux_memory_reserved(const struct llamux_memory *m)
+{
+	return m->reserve ? llamux_memory_used(m, LX_MEM_WEIGHTS) : 0;
 }
 
 u64 llamux_memory_available(void)
@@ -122,9 +129,31 @@ static int block_alloc(struct llamux_memory *m, struct lx_block *b,
 	return 0;
 }
 
+/* It is not among what models hold of the machine's memory. */
+static int reserve_alloc(struct llamux_memory *m, struct lx_block *b, size_t size)
+{
+	b->size = size;
+	b->source = FROM_RESERVE;
+	b->order = 0;
+	b->addr = llamux_reserve_alloc(m->reserve, PAGE_ALIGN(size));
+	if (!b->addr)
+		return -ENOMEM;
+	atomic64_add(PAGE_ALIGN(size), &m->used[LX_MEM_WEIGHTS]);
+	return 0;
+}
+
+static void reserve_free(struct llamux_memory *m, struct lx_block *b)
+{
+	llamux_reserve_free(m->reserve, PAGE_ALIGN(b->size));
+	b->addr = NULL;
+	atomic64_sub(PAGE_ALIGN(b->size), &m->used[LX_MEM_WEIGHTS]);
+}
+
 int llamux_block_alloc(struct llamux_memory *m, struct lx_block *b,
 		       size_t size, enum lx_mem kind)
 {
+	if (m->reserve && kind == LX_MEM_WEIGHTS)
+		return reserve_alloc(m, b, size);
 	return block_alloc(m, b, size, kind, GFP_KERNEL | MODEST);
 }
 
@@ -152,6 +181,10 @@ void llamux_block_free(struct llamux_memory *m, struct lx_block *b,
 
 	if (!b->addr)
 		return;
+	if (b->source == FROM_RESERVE) {
+		reserve_free(m, b);
+		return;
+	}
 	switch (b->source) {
 	case FROM_PAGES:
 		free_pages((unsigned long)b->addr, b->order);

@@ -6,11 +6,13 @@
 #include <linux/types.h>
 #include "lx/deps.h"
 
+struct llamux_reserve;
 struct mem_cgroup;
 
 /* Bytes held for one model, by what they are for. */
 struct llamux_memory {
 	atomic64_t used[LX_MEM_KINDS];
+	struct llamux_reserve *reserve;	/* all weights lie there; NULL */
 };
 
 #define LLAMUX_BLOCK_SIZE (4u << 20)
@@ -31,7 +33,9 @@ void llamux_block_free(struct llamux_memory *m, struct lx_block *b,
 		       enum lx_mem kind);
 
 u64 llamux_memory_used(const struct llamux_memory *m, enum lx_mem kind);
-/* By all models; no locks. */
+/* Of weights, those in memory that was set aside for them. */
+u64 llamux_memory_reserved(const struct llamux_memory *m);
+/* By all models, but for what was set aside; no locks. */
 u64 llamux_memory_held(enum lx_mem kind);
 /* Bytes that can be taken without driving the machine out of memory. */
 u64 llamux_memory_available(void);

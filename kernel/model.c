@@ -91,6 +91,7 @@ const char *llamux_model_state_name(const struct llamux_model *m)
 static void model_free(struct llamux_model *m)
 {
 	llamux_source_close(&m->source);
+	llamux_reserve_close(&m->reserve);
 	mutex_destroy(&m->lock);
 	kvfree(m);
 }
@@ -363,6 +364,21 @@ static void log_loaded(const struct llamux_model *m, u64 ns)
 		div_u64(ns, NSEC_PER_MSEC));
 }
 
+/* Blocks are no larger than the pieces that memory was set aside in. */
+static int model_reserve(struct llamux_model *m, const struct llamux_load *load,
+			 struct lx_error *error)
+{
+	int err = llamux_reserve_open(&m->reserve, load, error);
+
+	if (err || !llamux_reserve_wanted(&m->reserve))
+		return err;
+	m->memory.reserve = &m->reserve;
+	if (m->reserve.page_bytes)
+		m->host.block_size = min_t(u64, m->reserve.page_bytes,
+					   LLAMUX_BLOCK_SIZE);
+	return 0;
+}
+
 int llamux_model_load(const struct llamux_load *load, struct lx_error *error)
 {
 	u64 start = ktime_get_ns();
@@ -377,6 +393,8 @@ int llamux_model_load(const struct llamux_load *load, struct lx_error *error)
 	err = llamux_source_open(&m->source, u64_to_user_ptr(load->fds),
 				 load->n_fds, load->flags & LLAMUX_LOAD_STREAM,
 				 &m->cancel);
+	if (!err)
+		err = model_reserve(m, load, error);
 	if (err)
 		goto err_free;
 	err = model_list(m);

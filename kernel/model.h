@@ -14,6 +14,7 @@
 #include "compat/shrinker.h"
 #include "fpu.h"
 #include "memory.h"
+#include "reserve.h"
 #include "source.h"
 #include "lx/lx.h"
 
@@ -46,6 +47,7 @@ struct llamux_model {
 	struct llamux_source source;
 	struct lx_host host;
 	struct llamux_memory memory;
+	struct llamux_reserve reserve;	/* for weights, if some is wanted */
 	struct llamux_fpu_pace pace;	/* of the thread as worker 0 */
 	struct lx_engine_params params;
 	char as_type[LLAMUX_TYPE_MAX];	/* "": as in the file */

@@ -6,7 +6,10 @@
  *		empty line and a block that starts with "model: NAME". Bytes
  *		are plain numbers. "total" is held now; "kv_planned" is what
  *		full contexts of the planned sessions will hold. A model
- *		that is asleep holds nothing but its name and files.
+ *		that is asleep holds nothing but its name and files. "reserved"
+ *		is what of "weights" lies in memory that was set aside;
+ *		"range" is that of the module's parameter, "range_room" the
+ *		largest part of it that no model has.
  * models	a table: a line of column names, a line per model, "-" for
  *		what is not known, "*" in the column "default".
  * sessions	a table, a line per session that is bound to a model. Only
@@ -29,6 +32,7 @@
 #include "owner.h"
 #include "procfs.h"
 #include "prompt.h"
+#include "reserve.h"
 #include "session.h"
 #include "worker.h"
 
@@ -50,7 +54,7 @@ struct snapshot {
 	bool known;			/* loaded, and not asleep: what follows */
 	struct lx_model_info info;
 	struct lx_engine_info engine;
-	u64 memory[LX_MEM_KINDS], total;
+	u64 memory[LX_MEM_KINDS], total, reserved;
 	u32 n_sessions;
 };
 
@@ -63,6 +67,7 @@ static void snapshot(struct llamux_model *m, struct snapshot *s)
 		s->memory[i] = llamux_memory_used(&m->memory, i);
 		s->total += s->memory[i];
 	}
+	s->reserved = llamux_memory_reserved(&m->memory);
 	if (!completion_done(&m->loaded) || m->result)
 		return;
 	mutex_lock(&m->lock);
@@ -114,6 +119,7 @@ static void show_model(struct seq_file *m, struct llamux_model *model)
 		seq_printf(m, "streamed_layers: %u of %u\nstreamed_bytes: %llu\n",
 			   s.info.n_streamed, s.info.n_layer,
 			   s.info.stream_bytes);
+	seq_printf(m, "reserved: %llu\n", s.reserved);
 }
 
 static int status_show(struct seq_file *m, void *v)
@@ -128,6 +134,7 @@ static int status_show(struct seq_file *m, void *v)
 		for (i = 0; i < LX_MEM_KINDS; i++)
 			sum.memory[i] += s.memory[i];
 		sum.total += s.total;
+		sum.reserved += s.reserved;
 		sum.engine.kv_planned += s.engine.kv_planned;
 		n++;
 	}
@@ -142,6 +149,8 @@ static int status_show(struct seq_file *m, void *v)
 	seq_printf(m, "sessions: %u\nmax_sessions: %u\n",
 		   llamux_session_count(), llamux_session_limit());
 	show_memory(m, &sum);
+	seq_printf(m, "reserved: %llu\nrange: %llu\nrange_room: %llu\n",
+		   sum.reserved, llamux_range_size(), llamux_range_room());
 	model = NULL;
 	while ((model = llamux_model_next(model)))
 		show_model(m, model);

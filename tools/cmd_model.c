@@ -12,14 +12,16 @@
 
 #include "fit.h"
 #include "json.h"
+#include "reserve.h"
 
 enum { OPT_NAME = 0x100, OPT_DEFAULT, OPT_CTX, OPT_SESSIONS, OPT_KV,
-       OPT_FIT };
+       OPT_FIT, OPT_RESERVE };
 
 struct load {
 	struct llamux_load arg;
 	const char *file, *name;
 	bool fit, kv_given;
+	struct reserve reserve;
 	char shown[LLAMUX_NAME_MAX];
 	bool json;
 	int stop;		/* atomic: the bar's thread is to end */
@@ -46,6 +48,9 @@ static int handle_load(void *ctx, int val, const char *arg)
 		break;
 	case OPT_FIT:
 		o->fit = true;
+		break;
+	case OPT_RESERVE:
+		ok = parse_reserve(arg, &o->reserve);
 		break;
 	default:
 		o->kv_given = true;
@@ -138,6 +143,24 @@ static void print_loaded(const struct load *o, const char *chosen)
 	json_close(&j, '}');
 }
 
+static int load_reserved(struct globals *g, struct load *o,
+			 struct llamux_message *msg)
+{
+	int fd = -1, ret;
+
+	o->arg.flags |= o->reserve.flag;
+	if (o->reserve.flag == LLAMUX_LOAD_HUGETLB) {
+		fd = reserve_huge(&o->reserve, g, o->file, msg);
+		if (fd < 0)
+			return fd;
+		o->arg.reserve_fd = fd;
+	}
+	ret = load(o, msg);
+	if (fd >= 0)
+		close(fd);
+	return ret;
+}
+
 static bool is_name(const char *s)
 {
 	static const char good[] = "abcdefghijklmnopqrstuvwxyz"
@@ -156,6 +179,7 @@ static int main_load(struct globals *g, int argc, char **argv)
 		{ "sessions", required_argument, NULL, OPT_SESSIONS },
 		{ "kv", required_argument, NULL, OPT_KV },
 		{ "fit", no_argument, NULL, OPT_FIT },
+		{ "reserve", required_argument, NULL, OPT_RESERVE },
 		{ 0 }
 	};
 	struct llamux_message msg = { "" };
@@ -175,6 +199,8 @@ static int main_load(struct globals *g, int argc, char **argv)
 		snprintf(o.arg.as_type, sizeof(o.arg.as_type), "%s", g->as);
 	if (o.fit && g->stream)
 		return usage_error("--fit chooses whether to stream");
+	if (o.reserve.flag && (o.fit || g->stream))
+		return usage_error("--reserve goes with neither --fit nor --stream");
 	if (g->stream)
 		o.arg.flags |= LLAMUX_LOAD_STREAM;
 	o.arg.memory = g->memory;
@@ -182,7 +208,8 @@ static int main_load(struct globals *g, int argc, char **argv)
 		return usage_error("--name: 1 to %d characters, letters, digits and ._:-",
 				   LLAMUX_NAME_MAX - 1);
 	o.json = g->json;
-	ret = o.fit ? load_to_fit(g, &o, &msg) : load(&o, &msg);
+	ret = o.fit ? load_to_fit(g, &o, &msg) :
+	      o.reserve.flag ? load_reserved(g, &o, &msg) : load(&o, &msg);
 	if (ret)
 		return fail(ret, "%s", msg.text);
 	if (o.json)
@@ -229,7 +256,8 @@ const struct command command_load = {
 	"  --ctx N             tokens of context\n"
 	"  --sessions N        full contexts to plan memory for\n"
 	"  --kv f16|f32|q8_0|q4_0  type of the KV cache\n"
-	"  --fit               give up what must be so that it fits\n",
+	"  --fit               give up what must be so that it fits\n"
+	"  --reserve hugetlb|memmap  weights in memory that was set aside\n",
 	.main = main_load,
 };
 

@@ -7,14 +7,18 @@
 
 #include "engine.h"
 #include "json.h"
+#include "reserve.h"
 
-enum { OPT_CTX = 0x100, OPT_SESSIONS, OPT_KV, OPT_AVAILABLE };
+enum { OPT_CTX = 0x100, OPT_SESSIONS, OPT_KV, OPT_AVAILABLE,
+       OPT_RESERVE };
 
 struct wish {
 	struct lx_engine_params ep;
 	uint64_t available;	/* 0: what the kernel says */
 	bool stream;
 	uint64_t speed;		/* of the disk, where layers are streamed */
+	struct reserve reserve;
+	uint64_t reserved;	/* bytes of it that weights take */
 };
 
 static int handle_plan(void *ctx, int val, const char *arg)
@@ -33,6 +37,9 @@ static int handle_plan(void *ctx, int val, const char *arg)
 		break;
 	case OPT_AVAILABLE:
 		ok = parse_u64("--available", arg, &w->available);
+		break;
+	case OPT_RESERVE:
+		ok = parse_reserve(arg, &w->reserve);
 		break;
 	default:
 		ok = parse_kv(arg, &ep->kv_type);
@@ -67,6 +74,31 @@ static void print_stream(const struct lx_plan *p, uint64_t speed)
 	       human(speed, second), tokens_per_minute(p, speed));
 }
 
+static bool fits(const struct lx_plan *p, const struct wish *w)
+{
+	if (w->reserve.flag &&
+	    (!w->reserved || w->reserved > w->reserve.unused))
+		return false;
+	return !lx_plan_missing(p, w->available);
+}
+
+static void print_reserve(const struct lx_plan *p, const struct wish *w)
+{
+	const struct reserve *r = &w->reserve;
+	char need[16], there[16];
+
+	if (!w->reserved)
+		printf("%s of weights must be in one piece: more than a huge page\n",
+		       human(p->block_bytes, need));
+	else if (r->page)
+		printf("weights lie in %" PRIu64 " huge pages of %s, %" PRIu64 " are free\n",
+		       w->reserved / r->page, human(r->page, need),
+		       r->unused / r->page);
+	else
+		printf("weights lie in the range of the module: %s, %s are free\n",
+		       human(w->reserved, need), human(r->unused, there));
+}
+
 static void print_text(const struct lx_plan *p, const struct wish *w,
 		       const struct lx_advice *a)
 {
@@ -91,11 +123,15 @@ static void print_text(const struct lx_plan *p, const struct wish *w,
 		       m->n_ctx_train);
 	if (w->stream)
 		print_stream(p, w->speed);
-	if (p->total <= w->available)
+	if (w->reserve.flag)
+		print_reserve(p, w);
+	if (fits(p, w))
 		puts("fits now");
-	else
+	else if (a->missing)
 		printf("does not fit now: %s missing\n",
 		       human(a->missing, buf));
+	else
+		puts("does not fit now");
 	if (a->n_ctx)
 		printf("a context of %u tokens fits\n", a->n_ctx);
 	if (a->type)
@@ -127,11 +163,15 @@ static void print_json(const struct lx_plan *p, const struct wish *w,
 	json_u64(&j, "n_ctx_train", p->info.n_ctx_train);
 	json_u64(&j, "n_sessions", p->n_sessions);
 	json_u64(&j, "available", w->available);
-	json_bool(&j, "fits", p->total <= w->available);
+	json_bool(&j, "fits", fits(p, w));
 	json_u64(&j, "missing", a->missing);
 	json_u64(&j, "fits_ctx", a->n_ctx);
 	json_str(&j, "fits_type", a->type ? a->type : "");
 	json_u64(&j, "fits_stream", a->stream);
+	if (w->reserve.flag) {
+		json_u64(&j, "reserved", w->reserved);
+		json_u64(&j, "reserve_free", w->reserve.unused);
+	}
 	if (w->stream) {
 		json_u64(&j, "streamed_layers", p->info.n_streamed);
 		json_u64(&j, "streamed_bytes", p->info.stream_bytes);
@@ -144,6 +184,18 @@ static void print_json(const struct lx_plan *p, const struct wish *w,
 	json_close(&j, '}');
 }
 
+/* What is set aside. To have none is not the same as to want none. */
+static int look(struct wish *w, struct lx_model_params *mp)
+{
+	int ret;
+
+	if (w->stream)
+		return usage_error("--reserve does not go with --stream");
+	ret = reserve_look(&w->reserve);
+	mp->reserved = w->reserve.unused ? w->reserve.unused : 1;
+	return ret;
+}
+
 static int main_plan(struct globals *g, int argc, char **argv)
 {
 	static const struct option options[] = {
@@ -151,10 +203,14 @@ static int main_plan(struct globals *g, int argc, char **argv)
 		{ "sessions", required_argument, NULL, OPT_SESSIONS },
 		{ "kv", required_argument, NULL, OPT_KV },
 		{ "available", required_argument, NULL, OPT_AVAILABLE },
+		{ "reserve", required_argument, NULL, OPT_RESERVE },
 		{ 0 }
 	};
 	struct user_host_options opt = { .n_threads = g->threads };
-	struct lx_model_params mp = { 0 };
+	struct lx_model_params mp = {
+		.simd = g->simd, .as = g->as, .stream = g->stream,
+		.memory = g->memory,
+	};
 	struct wish wish = { .available = 0 };
 	struct lx_error err = { 0 };
 	struct lx_advice advice;
@@ -171,16 +227,17 @@ static int main_plan(struct globals *g, int argc, char **argv)
 		return usage_error("plan takes one FILE");
 	if (optind < argc)
 		g->model = argv[optind];
-	mp.simd = g->simd;
-	mp.as = g->as;
-	mp.stream = wish.stream = g->stream;
-	mp.memory = g->memory;
+	wish.stream = g->stream;
 	file = model_file(g);
 	if (!file)
 		return EXIT_NO_MODEL;
+	ret = wish.reserve.flag ? look(&wish, &mp) : EXIT_OK;
+	if (ret)
+		return ret;
 	ret = local_open_files(&l, file, g->stream, &opt);
 	if (ret)
 		return fail(ret, "%s", l.message);
+	reserve_cut(&wish.reserve, l.host);
 	if (!wish.available)
 		wish.available = l.host->ops->available(l.host);
 	ret = lx_plan(l.host, l.files.sources, l.files.n, &mp, &wish.ep, &plan,
@@ -188,6 +245,7 @@ static int main_plan(struct globals *g, int argc, char **argv)
 	if (!ret)
 		ret = lx_advise(l.host, l.files.sources, l.files.n, &mp,
 				&wish.ep, &plan, wish.available, &advice);
+	wish.reserved = ret ? 0 : reserve_needed(&wish.reserve, &plan);
 	if (!ret && plan.info.n_streamed)
 		ret = measure_disk(l.host, l.files.sources, l.files.n,
 				   &wish.speed);
@@ -210,6 +268,7 @@ const struct command command_plan = {
 	"  --ctx N             tokens of context\n"
 	"  --sessions N        full contexts at the same time\n"
 	"  --kv f16|f32|q8_0|q4_0  type of the KV cache\n"
-	"  --available BYTES   as if so much memory were there\n",
+	"  --available BYTES   as if so much memory were there\n"
+	"  --reserve hugetlb|memmap  weights in memory that was set aside\n",
 	.main = main_plan,
 };

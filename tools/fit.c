@@ -108,7 +108,7 @@ static bool would_do(struct fit *f, const struct choice *c, struct lx_plan *p,
 {
 	if (f->as && (c->as || c->stream))
 		return false;
-	if (plan(f, c, p, ep) || p->total > f->available)
+	if (plan(f, c, p, ep) || lx_plan_missing(p, f->available))
 		return false;
 	if (!f->asked.n_ctx && !c->n_ctx &&
 	    p->n_ctx < lx_min(ENOUGH_CTX, f->n_ctx_train))

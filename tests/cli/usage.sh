@@ -69,6 +69,14 @@ run load
 is "load without a file" exits 2
 run load --name 'a b' x.gguf
 is "a name with a space" exits 2
+run load --reserve here x.gguf
+is "load --reserve: where" exits 2
+run load --reserve hugetlb --fit x.gguf
+is "--reserve and --fit" exits 2
+run load --reserve memmap --stream x.gguf
+is "--reserve and --stream" exits 2
+run plan --reserve memmap --stream x.gguf
+is "plan: --reserve and --stream" exits 2
 run unload
 is "unload without a name" exits 2
 run models extra

@@ -111,10 +111,14 @@ static int read_header(void *ctx, u64 off, void *buf, size_t n)
 	return 0;
 }
 
-/* The plan of a model trained for @trained tokens with that much memory. */
-static struct lx_plan plan(const char *arch, u32 trained, u64 available,
-			   const struct lx_engine_params *p)
+/*
+ * The plan of a model trained for @trained tokens with that much memory, of
+ * which @reserved is not part.
+ */
+static struct lx_plan plan_with(const char *arch, u32 trained, u64 available,
+				u64 reserved, const struct lx_engine_params *p)
 {
+	struct lx_model_params mp = { .reserved = reserved };
 	struct lx_error err = { 0 };
 	struct lx_plan out = { 0 };
 	struct lx_source src;
@@ -128,11 +132,17 @@ static struct lx_plan plan(const char *arch, u32 trained, u64 available,
 	src.ctx = &m.w;
 	src.size = m.w.n + m.offset;
 	src.read = read_header;
-	r = lx_plan(&h.host, &src, 1, NULL, p, &out, &err);
+	r = lx_plan(&h.host, &src, 1, &mp, p, &out, &err);
 	check(!r, "%s: %s", arch, err.msg);
 	check(!h.live, "%s: %zu bytes are left", arch, h.live);
 	gw_free(&m.w);
 	return out;
+}
+
+static struct lx_plan plan(const char *arch, u32 trained, u64 available,
+			   const struct lx_engine_params *p)
+{
+	return plan_with(arch, trained, available, 0, p);
 }
 
 static void expect(const char *arch, u32 trained, u64 available,
@@ -161,6 +171,30 @@ static void fits(u64 available, u32 n_sessions)
 	      p.n_ctx);
 }
 
+/* What is set aside is for weights alone, and they lie nowhere else. */
+static void set_aside(void)
+{
+	const u64 some = 100 << 20;
+	struct lx_plan a = plan("llama", 131072, some, NULL), b, c;
+
+	b = plan_with("llama", 131072, some - a.weights, a.weights, NULL);
+	check(b.n_ctx == a.n_ctx && b.total == a.total, "%u tokens, not %u",
+	      b.n_ctx, a.n_ctx);
+	c = plan_with("llama", 131072, some - a.weights, a.weights + some, NULL);
+	check(c.n_ctx == a.n_ctx, "what is left over of it is no memory for KV");
+	check(!lx_plan_missing(&b, b.total - b.weights), "the rest fits");
+	check(lx_plan_missing(&b, b.total - b.weights - 7) == 7, "7 are missing");
+	check(lx_plan_missing(&c, c.total - c.weights - 7) == 7,
+	      "and are not taken from there");
+	c = plan_with("llama", 131072, some, a.weights - 5, NULL);
+	check(lx_plan_missing(&c, some) == 5, "weights lie nowhere else");
+	check(lx_plan_missing(&a, a.total - 3) == 3 &&
+	      !lx_plan_missing(&a, a.total), "nothing was set aside");
+	check(a.n_blocks && a.block_bytes * a.n_blocks >= a.weights &&
+	      a.block_bytes <= a.weights, "%u blocks of at most %llu bytes",
+	      a.n_blocks, a.block_bytes);
+}
+
 int main(void)
 {
 	const struct lx_engine_params longer = { .n_ctx = 70000 };
@@ -176,5 +210,6 @@ int main(void)
 	fits(100 << 20, 1);
 	fits(150 << 20, 1);
 	fits(600 << 20, 4);
+	set_aside();
 	return test_done();
 }

@@ -6,6 +6,7 @@
  *
  *	ioctl_fuzz [SEED]
  */
+#define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -172,6 +173,46 @@ static void fuzz(const char *path, unsigned int from, unsigned int to)
 	close(fd);
 }
 
+/* Memory to reserve, sealed or not, of huge pages where there are any. */
+static int memory(void)
+{
+	int fd = memfd_create("f", MFD_CLOEXEC | MFD_ALLOW_SEALING |
+			      (rnd() % 4 ? MFD_HUGETLB : 0));
+
+	if (fd < 0 || rnd() % 8 == 0)
+		return fd;
+	(void)!ftruncate(fd, (__u64)(rnd() % 3) << 21 << (rnd() % 8 ? 0 : 20));
+	if (rnd() % 4)
+		fallocate(fd, 0, 0, 2 << 20);
+	fcntl(fd, F_ADD_SEALS, rnd() % 4 ? 0xe : rnd() & 0x1f);
+	return fd;
+}
+
+/* Loads of what is no model, with fields that make sense and others. */
+static void fuzz_load(void)
+{
+	int ctl = open("/dev/llamactl", O_RDWR | O_CLOEXEC), i;
+	__s32 fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+
+	for (i = 0; i < TRIES; i++) {
+		struct llamux_load l = {
+			.fds = (unsigned long)&fd,
+			.n_fds = rnd() % 8 ? 1 : number(),
+			.flags = rnd() % 4 ? 4 : rnd() & 31,
+			.memory = rnd() % 8 ? 0 : number(),
+			.reserve_fd = rnd() % 8 ? memory() : (int)number(),
+			.reserved2 = rnd() % 16 ? 0 : number(),
+			.name = "f",
+		};
+
+		ioctl(ctl, LLAMUX_CTL_LOAD, &l);
+		if (l.reserve_fd > fd)
+			close(l.reserve_fd);
+	}
+	close(fd);
+	close(ctl);
+}
+
 /* Does what comes to its mind till it is killed. */
 static void client(void)
 {
@@ -241,6 +282,7 @@ int main(int argc, char **argv)
 	fuzz("/dev/llama", 0x40, 0x44);
 	fuzz("/dev/llamactl", 0x40, 0x48);
 	fuzz("/dev/llamactl", 0, 12);
+	fuzz_load();
 	memset(&t, 0, sizeof(t));
 	setitimer(ITIMER_REAL, &t, NULL);
 	for (i = 0; i < ROUNDS; i++)

@@ -9,6 +9,7 @@
 . "$(dirname "$0")/lib.sh"
 
 module_start
+echo 8 2>/dev/null >/proc/sys/vm/nr_hugepages
 fuzz=$(program ioctl_fuzz)
 check "hostile ioctls, killed clients" "$fuzz" "${SEED:-1}"
 sleep 0.5
@@ -17,5 +18,8 @@ exec 3<>/dev/llama
 echo "Once upon a time" >&3
 check "it still answers" [ -n "$(cat <&3)" ]
 exec 3>&-
+echo 0 2>/dev/null >/proc/sys/vm/nr_hugepages
+check "no huge page is left" [ "$(awk '/^HugePages_Total/ { n = $2 }
+	END { print n + 0 }' /proc/meminfo)" = 0 ]
 module_stop
 finish

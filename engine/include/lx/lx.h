@@ -60,6 +60,11 @@ struct lx_model_params {
 	bool stream;
 	u32 n_kept;
 	u64 memory;
+	/*
+	 * For a plan: bytes that are set aside for weights, which take nothing
+	 * of what is available then. 0: none are. Not with @stream.
+	 */
+	u64 reserved;
 };
 
 struct lx_model_info {
@@ -138,6 +143,9 @@ struct lx_plan {
 	u64 kv_per_token;
 	u32 n_ctx, n_sessions;
 	u32 n_kept;			/* layers that stay in memory */
+	u32 n_blocks;			/* of weights */
+	u64 block_bytes;		/* the largest of them */
+	u64 reserved;			/* as lx_model_params says */
 	struct lx_model_info info;
 };
 
@@ -145,6 +153,12 @@ struct lx_plan {
 int lx_plan(struct lx_host *host, const struct lx_source *src, u32 n_src,
 	    const struct lx_model_params *mp, const struct lx_engine_params *ep,
 	    struct lx_plan *plan, struct lx_error *err);
+
+/*
+ * Bytes that @plan lacks, where so many are available; 0: it fits. With memory
+ * set aside for them, weights lie there, wholly, and nothing else does.
+ */
+u64 lx_plan_missing(const struct lx_plan *plan, u64 available);
 
 /* What would fit in @available bytes where @plan does not. */
 struct lx_advice {

@@ -404,6 +404,8 @@ struct llamux_salt {
 
 #define LLAMUX_LOAD_DEFAULT (1u << 0)	/* becomes the default model */
 #define LLAMUX_LOAD_STREAM (1u << 1)	/* layers are read when needed */
+#define LLAMUX_LOAD_HUGETLB (1u << 2)	/* weights lie in @reserve_fd */
+#define LLAMUX_LOAD_MEMMAP (1u << 3)	/* in the range of the module */
 
 /* Of the KV cache: 16, 32, 8.5 and 4.5 bits a value. */
 #define LLAMUX_KV_F16 0
@@ -430,6 +432,18 @@ struct llamux_salt {
  * model is loaded. Not with @as_type (EINVAL). A turn whose step cannot read
  * them ends with EIO, EBADMSG when what it read is corrupt; the kernel's log
  * says where. EOPNOTSUPP: the file system reads through the page cache.
+ *
+ * With LLAMUX_LOAD_HUGETLB weights, and nothing else, lie in huge pages:
+ * @reserve_fd is a memfd of MFD_HUGETLB, open for writing (EBADF), with all its
+ * pages allocated, and sealed (EINVAL) with F_SEAL_SHRINK, F_SEAL_GROW and
+ * F_SEAL_WRITE: nobody can write to it from then on. It may be closed
+ * afterwards; its pages are the model's until that is unloaded, and serve no
+ * other (EBUSY). Who has it can read the weights. ENOMEM: weights do not fit
+ * into it. EOPNOTSUPP: the kernel has no hugetlbfs.
+ *
+ * With LLAMUX_LOAD_MEMMAP they lie in the memory that was set aside at boot and
+ * is named by the module's parameter "reserve"; ENOMEM: there is not enough of
+ * it, or none. Neither goes with the other or with LLAMUX_LOAD_STREAM (EINVAL).
  */
 struct llamux_load {
 	__u64 fds;		/* const __s32 * */
@@ -445,6 +459,8 @@ struct llamux_load {
 	char name[LLAMUX_NAME_MAX];	/* [A-Za-z0-9._:-]+ */
 	char as_type[LLAMUX_TYPE_MAX];
 	__u64 memory;		/* with LLAMUX_LOAD_STREAM */
+	__s32 reserve_fd;	/* with LLAMUX_LOAD_HUGETLB, else 0 */
+	__u32 reserved2;
 };
 
 /* LLAMUX_CTL_PROGRESS: of a load under way, by name. ENOENT none such. */
