@@ -271,15 +271,27 @@ static void on_stop(int sig)
 	stop_wanted = 1;
 }
 
+/* It ends a poll, but not a line that is being written. */
+static void end_by(int sig)
+{
+	struct sigaction sa;
+
+	interrupt_by(sig);
+	sigaction(sig, NULL, &sa);
+	sa.sa_flags |= SA_RESTART;
+	sigaction(sig, &sa, NULL);
+}
+
 /* The other screen, no cursor, keys as they are pressed. */
 static void screen_open(struct top *t)
 {
-	struct sigaction sa = { .sa_handler = on_stop };
+	struct sigaction sa = { .sa_handler = on_stop, .sa_flags = SA_RESTART };
 	struct termios raw;
 
 	sigaction(SIGTSTP, &sa, NULL);
-	interrupt_by(SIGTERM);
-	interrupt_by(SIGHUP);
+	end_by(SIGINT);
+	end_by(SIGTERM);
+	end_by(SIGHUP);
 	tcgetattr(STDIN_FILENO, &t->saved);
 	raw = t->saved;
 	raw.c_lflag &= ~(tcflag_t)(ICANON | ECHO);

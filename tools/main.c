@@ -142,7 +142,7 @@ static int handle_global(struct globals *g, int val, const char *arg)
 		printf("llamux %s\n", LLAMUX_VERSION);
 		exit(fflush(stdout) ? EXIT_FAILED : EXIT_OK);
 	default:	/* getopt_long() has said what is wrong */
-		fputs("llamux: --help says which there are\n", stderr);
+		fputs("llamux: see --help\n", stderr);
 		return EXIT_USAGE;
 	}
 }

@@ -618,7 +618,8 @@ def test_token_file(g):
             check("token file %r" % text, False)
         except RuntimeError as e:
             check("token file %r" % text, why in str(e), e)
-    for bad in ("0.0.0.0:0", "8.8.8.8:80", "nonsense", "127.0.0.1:", "127.0.0.1:x"):
+    for bad in ("0.0.0.0:0", "8.8.8.8:80", "nonsense", "127.0.0.1:", "127.0.0.1:x",
+                "127.0.0.1:80x", "127.0.0.1:70000"):
         try:
             Gateway("--listen", bad).clean()
             check("listen on " + bad, False)

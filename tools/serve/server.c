@@ -179,7 +179,8 @@ static int resolve(const char *where, struct addrinfo **out)
 		where++;
 		n -= 2;
 	}
-	if (!port || !port[1] || !n || n >= sizeof(host)) {
+	if (!port || !port[1] || port[1 + strspn(port + 1, "0123456789")] ||
+	    strtoul(port + 1, NULL, 10) > 65535 || !n || n >= sizeof(host)) {
 		fprintf(stderr, "llamux-serve: --listen: '%s' is not ADDRESS:PORT\n",
 			where);
 		return -EINVAL;
