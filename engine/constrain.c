@@ -3,6 +3,7 @@
  * Answers that follow a grammar. The mask of a step is found while no lock is
  * held (lx_engine_run()): a session in the batch is left alone by its clients.
  */
+#include "lexicon.h"
 #include "session.h"
 
 bool lx_engine_has_lexicon(const struct lx_engine *e)
@@ -24,6 +25,40 @@ void lx_constrain_drop(struct lx_session *s)
 	s->grammar = NULL;
 }
 
+/* A copy of @from's, or one of @blob. */
+static int make(struct lx_session *s, const struct lx_session *from,
+		const void *blob, size_t n, struct lx_grammar **out,
+		struct lx_error *err)
+{
+	return from ? lx_grammar_copy(from->grammar, s->account, out) :
+		      lx_grammar_new(s->e->host, s->e->lexicon, s->account,
+				     blob, n, out, err);
+}
+
+/* Idle KV goes for it when there is no memory. */
+static int make_room(struct lx_session *s, const struct lx_session *from,
+		     const void *blob, size_t n, struct lx_grammar **out,
+		     struct lx_error *err)
+{
+	u32 max_len = s->e->lexicon->max_len;
+	int r = make(s, from, blob, n, out, err);
+	u64 bytes;
+
+	if (r != -LX_ENOMEM && r != -LX_EDQUOT)
+		return r;
+	bytes = lx_grammar_most(s->e->host, s->e->model->hp.n_vocab, max_len);
+	if (lx_kv_yield(s->e, bytes, s->account, r))
+		r = make(s, from, blob, n, out, err);
+	/* Whose memory is used up is not told: as with KV (schedule.c). */
+	return r == -LX_EDQUOT ? -LX_ENOMEM : r;
+}
+
+int lx_constrain_fork(struct lx_session *to, const struct lx_session *from)
+{
+	return from->grammar ?
+	       make_room(to, from, NULL, 0, &to->grammar, NULL) : 0;
+}
+
 int lx_session_set_grammar(struct lx_session *s, const void *blob, size_t n,
 			   struct lx_error *err)
 {
@@ -35,7 +70,7 @@ int lx_session_set_grammar(struct lx_session *s, const void *blob, size_t n,
 	if (n) {
 		if (!s->e->lexicon)
 			return lx_fail(err, -LX_EINVAL, "no lexicon");
-		r = lx_grammar_new(s->e->host, s->e->lexicon, blob, n, &g, err);
+		r = make_room(s, NULL, blob, n, &g, err);
 		if (r)
 			return r;
 	}

@@ -396,6 +396,7 @@ static int plan_model(struct lx_model *m, const struct lx_model_params *mp,
 	u64 memory = mp && mp->stream ? mp->memory : 0;
 	u64 reserved = mp ? mp->reserved : 0, beside;
 	struct lx_engine *e;
+	u32 max_len;
 	int r;
 
 	if (lx_model_layout(m))
@@ -414,6 +415,8 @@ static int plan_model(struct lx_model *m, const struct lx_model_params *mp,
 		if (r)
 			lx_fail(err, r, "no memory for a plan");
 	}
+	plan->lexicon = lx_lexicon_memory(m->vocab, &max_len);
+	plan->grammar = lx_grammar_most(m->host, m->hp.n_vocab, max_len);
 	m->host->ops->free(m->host, e, sizeof(*e), LX_MEM_CONTROL);
 	return r;
 }

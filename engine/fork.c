@@ -31,8 +31,13 @@ static int copy_sampling(struct lx_session *to, const struct lx_session *from)
 			return -LX_ENOMEM;
 		*to->stops = *from->stops;
 	}
-	return from->n_bias ?
-	       lx_session_set_bias(to, from->bias, from->n_bias) : 0;
+	if (from->n_bias) {
+		int r = lx_session_set_bias(to, from->bias, from->n_bias);
+
+		if (r)
+			return r;
+	}
+	return lx_constrain_fork(to, from);
 }
 
 static int copy_timeline(struct lx_session *to, const struct lx_session *from)

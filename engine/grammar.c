@@ -107,9 +107,16 @@ static void find_classes(struct lx_grammar *g)
 
 /* ---- memory: one piece ---- */
 
-static u32 mask_words(const struct lx_grammar *g)
+static u32 mask_words(const struct lx_lexicon *x)
 {
-	return lx_div_up(g->lexicon->n_vocab, 32u);
+	return lx_div_up(x->n_vocab, 32u);
+}
+
+static u32 count_masks(const struct lx_lexicon *x)
+{
+	u32 n = G_MASK_BYTES / (4 * lx_max(mask_words(x), 1u));
+
+	return lx_min(lx_max(n, 8u), (u32)G_MASKS);
 }
 
 static void *carve(u8 *base, size_t *at, size_t n)
@@ -137,51 +144,95 @@ static size_t lay_out(struct lx_grammar *g, u8 *base, const struct header *h)
 	g->path = carve(base, &at, (g->lexicon->max_len + 1) *
 			sizeof(*g->path));
 	for (u32 i = 0; i < g->n_masks; i++)
-		g->masks[i].bits = carve(base, &at, 4 * mask_words(g));
+		g->masks[i].bits = carve(base, &at,
+					 4 * mask_words(g->lexicon));
 	return at;
 }
 
-static struct lx_grammar *allocate(struct lx_host *host,
-				   const struct lx_lexicon *x,
-				   const struct header *h)
+/* Bytes of a grammar; 0: no memory to find out. */
+static size_t measure(struct lx_host *host, const struct lx_lexicon *x,
+		      const struct header *h)
 {
 	struct lx_grammar *g = host->ops->alloc(host, sizeof(*g),
-						LX_MEM_CONTROL), *all;
-	u32 n = 0;
+						LX_MEM_CONTROL);
 	size_t bytes;
 
 	if (!g)
-		return NULL;
-	g->host = host;
+		return 0;
 	g->lexicon = x;
-	n = G_MASK_BYTES / (4 * lx_max(mask_words(g), 1u));
-	g->n_masks = lx_min(lx_max(n, 8u), (u32)G_MASKS);
+	g->n_masks = count_masks(x);
 	bytes = lay_out(g, NULL, h);
-	all = host->ops->alloc(host, bytes, LX_MEM_CONTROL);
-	if (all) {
-		all->host = host;
-		all->lexicon = x;
-		all->n_masks = g->n_masks;
-		all->bytes = bytes;
-		lay_out(all, (u8 *)all, h);
-	}
 	host->ops->free(host, g, sizeof(*g), LX_MEM_CONTROL);
-	return all;
+	return bytes;
+}
+
+u64 lx_grammar_most(struct lx_host *host, u32 n_vocab, u32 max_len)
+{
+	const struct header h = { .n_nodes = LX_GRAMMAR_MAX_NODES,
+				  .n_sets = LX_GRAMMAR_MAX_SETS };
+	const struct lx_lexicon x = { .n_vocab = n_vocab, .max_len = max_len };
+
+	return measure(host, &x, &h);
+}
+
+u64 lx_grammar_memory(const struct lx_grammar *g)
+{
+	return g->block.size;
+}
+
+static int allocate(struct lx_host *host, size_t bytes, void *account,
+		    struct lx_grammar **out)
+{
+	const struct lx_host_ops *ops = host->ops;
+	struct lx_block b;
+	int r = ops->charged_alloc ?
+		ops->charged_alloc(host, &b, bytes, LX_MEM_CONTROL, account) :
+		ops->block_alloc(host, &b, bytes, LX_MEM_CONTROL);
+
+	if (r)
+		return r;
+	*out = b.addr;
+	(*out)->host = host;
+	(*out)->block = b;
+	return 0;
+}
+
+int lx_grammar_copy(const struct lx_grammar *g, void *account,
+		    struct lx_grammar **out)
+{
+	const struct header h = { .n_nodes = g->n_nodes, .n_sets = g->n_sets };
+	struct lx_grammar *c;
+	struct lx_block b;
+	int r = allocate(g->host, g->block.size, account, &c);
+
+	if (r)
+		return r;
+	b = c->block;
+	lx_memcpy(c, g, g->block.size);
+	c->block = b;
+	lay_out(c, (u8 *)c, &h);
+	*out = c;
+	return 0;
 }
 
 int lx_grammar_new(struct lx_host *host, const struct lx_lexicon *x,
-		   const void *blob, size_t n, struct lx_grammar **out,
-		   struct lx_error *err)
+		   void *account, const void *blob, size_t n,
+		   struct lx_grammar **out, struct lx_error *err)
 {
 	struct lx_grammar *g;
 	struct header h;
+	size_t bytes;
 	int r = read_header(blob, n, &h, err);
 
 	if (r)
 		return r;
-	g = allocate(host, x, &h);
-	if (!g)
-		return lx_fail(err, -LX_ENOMEM, "no memory for a grammar");
+	bytes = measure(host, x, &h);
+	r = bytes ? allocate(host, bytes, account, &g) : -LX_ENOMEM;
+	if (r)
+		return lx_fail(err, r, "no memory for a grammar");
+	g->lexicon = x;
+	g->n_masks = count_masks(x);
+	lay_out(g, (u8 *)g, &h);
 	g->n_nodes = h.n_nodes;
 	g->n_sets = h.n_sets;
 	g->start = h.start;
@@ -203,8 +254,12 @@ int lx_grammar_new(struct lx_host *host, const struct lx_lexicon *x,
 
 void lx_grammar_free(struct lx_grammar *g)
 {
-	if (g)
-		g->host->ops->free(g->host, g, g->bytes, LX_MEM_CONTROL);
+	struct lx_block b;
+
+	if (!g)
+		return;
+	b = g->block;
+	g->host->ops->block_free(g->host, &b, LX_MEM_CONTROL);
 }
 
 /* ---- sentences ---- */
@@ -298,7 +353,7 @@ static int walk(struct lx_grammar *g, u32 *bits)
 
 static int make_mask(struct lx_grammar *g, struct lx_gmask *m)
 {
-	u32 words = mask_words(g);
+	u32 words = mask_words(g->lexicon);
 	int r;
 
 	lx_memset(m->bits, 0, 4 * (size_t)words);

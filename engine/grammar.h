@@ -46,7 +46,7 @@ struct lx_gmask {
 struct lx_grammar {
 	struct lx_host *host;
 	const struct lx_lexicon *lexicon;
-	size_t bytes;		/* of this allocation */
+	struct lx_block block;	/* that all of this is in */
 
 	u32 n_nodes, n_sets, start;
 	struct lx_gnode *nodes;

@@ -76,8 +76,9 @@ static int host_block(struct lx_engine *e, struct lx_block *b, void *account)
 {
 	const struct lx_host_ops *ops = e->host->ops;
 
-	if (ops->kv_alloc)
-		return ops->kv_alloc(e->host, b, e->page_bytes, account);
+	if (ops->charged_alloc)
+		return ops->charged_alloc(e->host, b, e->page_bytes, LX_MEM_KV,
+					  account);
 	return ops->block_alloc(e->host, b, e->page_bytes, LX_MEM_KV);
 }
 
@@ -171,16 +172,21 @@ static struct lx_session *longest_idle(struct lx_engine *e, const void *account,
 	return best;
 }
 
-static u64 drop_free(struct lx_engine *e, u64 n)
+/* Free ones; with @account, only those that are charged to it. */
+static u64 drop_free(struct lx_engine *e, u64 n, const void *account, bool any)
 {
+	struct lx_kv_page **at = &e->kv.free, *p;
 	u64 done = 0;
 
-	for (; e->kv.free && done < n; done++) {
-		struct lx_kv_page *p = e->kv.free;
-
-		e->kv.free = p->next;
+	while ((p = *at) && done < n) {
+		if (!any && p->account != account) {
+			at = &p->next;
+			continue;
+		}
+		*at = p->next;
 		e->kv.n_free--;
 		free_page(e, p);
+		done++;
 	}
 	return done;
 }
@@ -192,15 +198,14 @@ static u64 drop_free(struct lx_engine *e, u64 n)
 static u64 reclaim(struct lx_engine *e, u64 n, const void *account, bool any)
 {
 	struct lx_session *s;
-	u64 done = any ? drop_free(e, n) : 0;
+	u64 done = drop_free(e, n, account, any);
 
 	done += drop_unused(e, n - done, account, any);
 	while (done < n && (s = longest_idle(e, account, any))) {
 		u64 before = e->kv.n_pages;
 
 		lx_kv_drop(s);
-		if (any)
-			drop_free(e, ~0ull);
+		drop_free(e, ~0ull, account, any);
 		done += before - e->kv.n_pages;
 		if (done < n)
 			done += drop_unused(e, n - done, account, any);
@@ -211,6 +216,16 @@ static u64 reclaim(struct lx_engine *e, u64 n, const void *account, bool any)
 void lx_kv_relieve(struct lx_engine *e, const void *account)
 {
 	drop_unused(e, ~0ull, account, false);
+}
+
+bool lx_kv_yield(struct lx_engine *e, u64 bytes, const void *account, int err)
+{
+	u64 n = lx_div_up(bytes, e->page_bytes);
+	u64 done = reclaim(e, n, account, false);
+
+	if (done < n && err != -LX_EDQUOT)
+		done += reclaim(e, n - done, NULL, true);
+	return done;
 }
 
 u64 lx_engine_reclaim(struct lx_engine *e, u64 pages)
@@ -396,7 +411,7 @@ int lx_kv_open(struct lx_engine *e)
 void lx_kv_close(struct lx_engine *e)
 {
 	drop_unused(e, ~0ull, NULL, true);
-	drop_free(e, ~0ull);
+	drop_free(e, ~0ull, NULL, true);
 	lx_engine_release(e, e->kv.buckets, e->kv.n_buckets,
 			  sizeof(*e->kv.buckets));
 }

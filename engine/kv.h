@@ -58,6 +58,11 @@ int lx_kv_reserve(struct lx_session *s, u32 n);
 void lx_kv_drop(struct lx_session *s);	/* all pages back; n_past is 0 */
 /* @to, which has none, gets the pages of @from. -LX_ENOMEM. */
 int lx_kv_share(struct lx_session *to, const struct lx_session *from);
+/*
+ * Idle KV goes for @bytes of something else, that of the account first, and
+ * none but that where @err is -LX_EDQUOT. False: there was none.
+ */
+bool lx_kv_yield(struct lx_engine *e, u64 bytes, const void *account, int err);
 /* Nothing unused stays charged to @account: it has come to its end. */
 void lx_kv_relieve(struct lx_engine *e, const void *account);
 void lx_kv_close(struct lx_engine *e);	/* no session is left */

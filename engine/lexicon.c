@@ -75,6 +75,18 @@ static void put(struct lx_lexicon *x, void *p, u64 n, size_t size)
 				   LX_MEM_CONTROL);
 }
 
+u64 lx_lexicon_memory(const struct lx_vocab *v, u32 *max_len)
+{
+	struct lx_lexicon x = { .vocab = v, .n_vocab = lx_vocab_n_tokens(v) };
+	u64 n = x.n_vocab;
+
+	x.n_bytes = fill(&x);
+	*max_len = x.max_len;
+	return sizeof(x) + n * (sizeof(*x.id) + sizeof(*x.lcp)) +
+	       (n + 1) * sizeof(*x.off) + mask_words(&x) * sizeof(*x.eog) +
+	       x.n_bytes;
+}
+
 struct lx_lexicon *lx_lexicon_new(struct lx_host *h, const struct lx_vocab *v)
 {
 	struct lx_lexicon *x = h->ops->alloc(h, sizeof(*x), LX_MEM_CONTROL);

@@ -81,7 +81,7 @@ static void check_blob(const void *blob, size_t n, u64 rng, int must)
 {
 	struct lx_error err = { 0 };
 	struct lx_grammar *g;
-	int ret = lx_grammar_new(&host.host, lexicon, blob, n, &g, &err);
+	int ret = lx_grammar_new(&host.host, lexicon, NULL, blob, n, &g, &err);
 
 	FUZZ_CHECK(!must || ret != -LX_EINVAL);
 	if (ret)

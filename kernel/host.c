@@ -36,11 +36,12 @@ static int host_block_alloc(struct lx_host *h, struct lx_block *b,
 	return llamux_block_alloc(&model_of(h)->memory, b, size, kind);
 }
 
-static int host_kv_alloc(struct lx_host *h, struct lx_block *b, size_t size,
-			 void *account)
+static int host_charged_alloc(struct lx_host *h, struct lx_block *b,
+			      size_t size, enum lx_mem kind, void *account)
 {
 	cond_resched();
-	return llamux_kv_alloc(&model_of(h)->memory, b, size, account);
+	return llamux_charged_alloc(&model_of(h)->memory, b, size, kind,
+				    account);
 }
 
 static void host_block_free(struct lx_host *h, struct lx_block *b,
@@ -139,7 +140,7 @@ static const struct lx_host_ops host_ops = {
 	.free = host_free,
 	.block_alloc = host_block_alloc,
 	.block_free = host_block_free,
-	.kv_alloc = host_kv_alloc,
+	.charged_alloc = host_charged_alloc,
 	.run = host_run,
 	.tile = host_tile,
 	.time_ns = host_time_ns,

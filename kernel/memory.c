@@ -184,20 +184,21 @@ int llamux_block_alloc(struct llamux_memory *m, struct lx_block *b,
 	return block_alloc(m, b, size, kind, GFP_KERNEL | MODEST);
 }
 
-int llamux_kv_alloc(struct llamux_memory *m, struct lx_block *b, size_t size,
-		    struct mem_cgroup *memcg)
+int llamux_charged_alloc(struct llamux_memory *m, struct lx_block *b,
+			 size_t size, enum lx_mem kind,
+			 struct mem_cgroup *memcg)
 {
 	struct mem_cgroup *old;
 	int err;
 
 	if (!memcg)
-		return llamux_block_alloc(m, b, size, LX_MEM_KV);
+		return llamux_block_alloc(m, b, size, kind);
 	old = set_active_memcg(memcg);
-	err = block_alloc(m, b, size, LX_MEM_KV, GFP_KERNEL_ACCOUNT | MODEST);
+	err = block_alloc(m, b, size, kind, GFP_KERNEL_ACCOUNT | MODEST);
 	set_active_memcg(old);
-	if (!err || llamux_block_alloc(m, b, size, LX_MEM_KV))
+	if (!err || llamux_block_alloc(m, b, size, kind))
 		return err;
-	llamux_block_free(m, b, LX_MEM_KV);
+	llamux_block_free(m, b, kind);
 	return -EDQUOT;
 }
 

@@ -25,11 +25,12 @@ void llamux_memory_free(struct llamux_memory *m, void *p, size_t size,
 int llamux_block_alloc(struct llamux_memory *m, struct lx_block *b,
 		       size_t size, enum lx_mem kind);
 /*
- * A KV page, charged to @memcg (NULL: to nobody). -EDQUOT: the cgroup has no
- * room where the machine has. Wakes no OOM killer, the cgroup's neither.
+ * What is a session's, charged to @memcg (NULL: to nobody). -EDQUOT: the cgroup
+ * has no room where the machine has. Wakes no OOM killer, the cgroup's neither.
  */
-int llamux_kv_alloc(struct llamux_memory *m, struct lx_block *b, size_t size,
-		    struct mem_cgroup *memcg);
+int llamux_charged_alloc(struct llamux_memory *m, struct lx_block *b,
+			 size_t size, enum lx_mem kind,
+			 struct mem_cgroup *memcg);
 void llamux_block_free(struct llamux_memory *m, struct lx_block *b,
 		       enum lx_mem kind);
 

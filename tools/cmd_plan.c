@@ -118,6 +118,9 @@ static void print_text(const struct lx_plan *p, const struct wish *w,
 	printf("kv is for %u session%s of %u tokens, %s a token\n",
 	       p->n_sessions, p->n_sessions == 1 ? "" : "s", p->n_ctx,
 	       human(p->kv_per_token, buf));
+	printf("a session with a grammar takes up to %s more",
+	       human(p->grammar, buf));
+	printf(", the first one %s beside\n", human(p->lexicon, buf));
 	if (p->n_ctx < m->n_ctx_train)
 		printf("the model was trained for %u tokens: --ctx takes more\n",
 		       m->n_ctx_train);
@@ -159,6 +162,8 @@ static void print_json(const struct lx_plan *p, const struct wish *w,
 	json_u64(&j, "scratch", p->scratch);
 	json_u64(&j, "total", p->total);
 	json_u64(&j, "kv_per_token", p->kv_per_token);
+	json_u64(&j, "grammar", p->grammar);
+	json_u64(&j, "lexicon", p->lexicon);
 	json_u64(&j, "n_ctx", p->n_ctx);
 	json_u64(&j, "n_ctx_train", p->info.n_ctx_train);
 	json_u64(&j, "n_sessions", p->n_sessions);

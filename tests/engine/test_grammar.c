@@ -37,7 +37,8 @@ static struct lx_grammar *compile(const char *gbnf)
 
 	if (!CHECK(!gbnf_compile(gbnf, strlen(gbnf), &blob, &n, &msg)))
 		printf("%s\n", msg.text);
-	else if (!CHECK(!lx_grammar_new(local.host, lexicon, blob, n, &g, &err)))
+	else if (!CHECK(!lx_grammar_new(local.host, lexicon, NULL, blob, n, &g,
+					&err)))
 		printf("%s\n", err.msg);
 	free(blob);
 	return g;
@@ -153,13 +154,13 @@ static void test_blobs(void)
 			    (void **)&blob, &n, NULL));
 	copy = malloc(n);
 	for (size_t i = 0; i < n; i++) {
-		CHECK(lx_grammar_new(local.host, lexicon, blob, i, &g, &err) ==
-		      -LX_EINVAL);
+		CHECK(lx_grammar_new(local.host, lexicon, NULL, blob, i, &g,
+				     &err) == -LX_EINVAL);
 		for (u32 k = 0; k < 3; k++) {
 			memcpy(copy, blob, n);
 			copy[i] = k ? (u8)random64() : 0xff;
-			if (!lx_grammar_new(local.host, lexicon, copy, n, &g,
-					    &err)) {
+			if (!lx_grammar_new(local.host, lexicon, NULL, copy, n,
+					    &g, &err)) {
 				const u32 *mask;
 
 				taken++;
@@ -191,6 +192,30 @@ static void test_limits(void)
 		    "b ::= [a-x]{1,20}\nc ::= [a-y]{1,20}\nd ::= [b-z]{1,20}");
 	CHECK(!fits(g, "abcdefghabcdefghabcdefghabcdefgh"));
 	lx_grammar_free(g);
+}
+
+/* A copy goes on from where the first is, whatever becomes of that. */
+static void test_copy(void)
+{
+	struct lx_grammar *g = compile("root ::= \"a\" root \"b\" | \"c\""), *c;
+	const struct lx_vocab *v = local_vocab(&local);
+	s32 a = lx_token_find(v, "<0x61>", 6), b = lx_token_find(v, "<0x62>", 6);
+	s32 mid = lx_token_find(v, "<0x63>", 6);
+	const u32 *mask;
+
+	CHECK(!lx_grammar_accept(g, a) && !lx_grammar_accept(g, a));
+	CHECK(!lx_grammar_mask(g, &mask));
+	CHECK(!lx_grammar_copy(g, NULL, &c));
+	CHECK(lx_grammar_memory(c) == lx_grammar_memory(g));
+	CHECK(!lx_grammar_accept(g, mid) && lx_grammar_accept(g, a));
+	lx_grammar_free(g);
+	CHECK(!lx_grammar_mask(c, &mask) && !(mask[b / 32] >> b % 32 & 1));
+	CHECK((mask[a / 32] >> a % 32 & 1) && (mask[mid / 32] >> mid % 32 & 1));
+	CHECK(!lx_grammar_accept(c, mid) && !lx_grammar_accept(c, b));
+	CHECK(!lx_grammar_accepts(c));
+	CHECK(!lx_grammar_accept(c, b) && lx_grammar_done(c));
+	CHECK(fits(c, "aacbb") && !fits(c, "aacb"));
+	lx_grammar_free(c);
 }
 
 /* ---- random sentences ---- */
@@ -550,6 +575,7 @@ int main(int argc, char **argv)
 	test_refused();
 	test_blobs();
 	test_limits();
+	test_copy();
 	test_samples();
 	test_schema_fits();
 	test_schema_refused();

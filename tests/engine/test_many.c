@@ -4,9 +4,11 @@
  * there, turns are shared fairly, KV is shared within a realm and nowhere
  * else, is given back and computed again, and leaves nothing behind.
  */
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "gbnf.h"
 #include "host.h"
 #include "files.h"
 #include "local.h"
@@ -24,13 +26,19 @@ static u64 pages_live, pages_limit;	/* of all engines */
 static u32 dirty;			/* pages freed with something in them */
 static u32 fail_at;			/* the allocation to fail, 0: none */
 
-static int kv_alloc(struct lx_host *h, struct lx_block *b, size_t size,
-		    void *account)
+static u64 grammar_bytes;		/* held by sessions */
+
+static int charged_alloc(struct lx_host *h, struct lx_block *b, size_t size,
+			 enum lx_mem kind, void *account)
 {
 	u64 *left = account;
 
 	if (left && !*left)
 		return -LX_EDQUOT;
+	if (kind == LX_MEM_CONTROL) {
+		grammar_bytes += size;
+		return real->block_alloc(h, b, size, kind);
+	}
 	if (pages_live >= pages_limit ||
 	    real->block_alloc(h, b, size, LX_MEM_KV))
 		return -LX_ENOMEM;
@@ -52,6 +60,8 @@ static void block_free(struct lx_host *h, struct lx_block *b, enum lx_mem kind)
 	if (kind == LX_MEM_KV) {
 		dirty += *p || memcmp(p, p + 1, b->size - 1);
 		pages_live--;
+	} else if (kind == LX_MEM_CONTROL) {
+		grammar_bytes -= b->size;
 	}
 	real->block_free(h, b, kind);
 }
@@ -343,6 +353,97 @@ static void test_fork(void)
 	CHECK(finish(c[1], h) == want[1]);
 	lx_engine_close(e);
 	CHECK(!pages_live && !dirty);
+}
+
+static void give_grammar(struct lx_session *s, const char *gbnf, int want)
+{
+	struct llamux_message msg;
+	size_t n;
+	void *blob;
+
+	if (!CHECK(!gbnf_compile(gbnf, strlen(gbnf), &blob, &n, &msg)))
+		return;
+	if (!lx_engine_has_lexicon(s->e))
+		lx_engine_give_lexicon(s->e,
+				       lx_lexicon_new(local.host,
+						      lx_model_vocab(local.model)));
+	CHECK(lx_session_set_grammar(s, blob, n, NULL) == want);
+	free(blob);
+}
+
+/*
+ * A fork has the grammar, and memory of its own for it, charged to its own
+ * account, whose idle KV goes first. The plan says how much at most.
+ */
+static void test_fork_grammar(void)
+{
+	struct lx_engine *e = open_engine(1024, 4);
+	struct lx_session *s = open_session(e, 0), *c;
+	u64 one, none = 0, some = 1000;
+	struct lx_plan plan;
+	char text[64] = "";
+	size_t at = 0;
+
+	s->account = &none;
+	give_grammar(s, "root ::= (\"ab\" | \"cd\"){5}", -LX_ENOMEM);
+	CHECK(!s->grammar && !grammar_bytes);
+	s->account = &some;
+	start(s, 3, 100, 10);
+	finish(s, 0);
+	give_grammar(s, "root ::= (\"ab\" | \"cd\"){5}", 0);
+	CHECK(s->n_pages);
+	one = grammar_bytes;
+	CHECK(!lx_plan(local.host, local.files.sources, local.files.n, NULL,
+		       NULL, &plan, NULL));
+	CHECK(one == lx_grammar_memory(s->grammar));
+	CHECK(one && one <= plan.grammar && plan.grammar < 2 * one);
+	printf("a grammar takes %llu bytes, at most %llu\n", one, plan.grammar);
+	CHECK(lx_session_fork(s, &none, &c) == -LX_ENOMEM);
+	CHECK(grammar_bytes == one && e->n_sessions == 1);
+	CHECK(!lx_session_fork(s, &some, &c));
+	CHECK(grammar_bytes == 2 * one);
+	lx_session_close(s);
+	CHECK(grammar_bytes == one);
+	start(c, 9, 20, 20);
+	while (c->state == LX_SESSION_RUNNING && at < sizeof(text) - 1) {
+		step(e);
+		at += lx_session_read(c, text + at, sizeof(text) - 1 - at);
+	}
+	CHECK(strlen(text) == 10 && strspn(text, "abcd") == 10);
+	lx_session_close(c);
+	CHECK(!grammar_bytes);
+	/* No room in the account but what its own idle KV takes. */
+	s = open_session(e, 0);
+	c = open_session(e, 0);
+	some = 1000;
+	c->account = &some;
+	start(c, 3, 100, 10);
+	finish(c, 0);
+	some = 0;
+	s->account = &some;
+	give_grammar(s, "root ::= \"a\"", -LX_ENOMEM);
+	CHECK(!c->n_pages && !pages_live && !c->n_past);
+	some = 1000;
+	start(c, 4, 10, 10);
+	finish(c, 0);
+	CHECK(c->n_gen == 10);
+	lx_engine_close(e);
+	CHECK(!pages_live && !dirty);
+}
+
+/* The plan's figure for the sorted vocabulary is what it takes. */
+static void test_lexicon(void)
+{
+	u64 before = user_host_held(local.host, LX_MEM_CONTROL);
+	struct lx_lexicon *x = lx_lexicon_new(local.host,
+					      lx_model_vocab(local.model));
+	u32 max_len;
+
+	CHECK(user_host_held(local.host, LX_MEM_CONTROL) - before ==
+	      lx_lexicon_memory(lx_model_vocab(local.model), &max_len));
+	CHECK(max_len > 1);
+	lx_lexicon_free(x);
+	CHECK(user_host_held(local.host, LX_MEM_CONTROL) == before);
 }
 
 /* A pending prompt is taken along by a fork. */
@@ -666,7 +767,7 @@ int main(void)
 	real = local.host->ops;
 	ops = *real;
 	ops.alloc = alloc;
-	ops.kv_alloc = kv_alloc;
+	ops.charged_alloc = charged_alloc;
 	ops.block_free = block_free;
 	local.host->ops = &ops;
 	test_together();
@@ -674,7 +775,9 @@ int main(void)
 	test_prefix();
 	test_fork();
 	test_fork_pending();
+	test_fork_grammar();
 	test_shift();
+	test_lexicon();
 	test_draft();
 	test_fair();
 	test_crowd();

@@ -294,6 +294,67 @@ static void test_fork(void)
 	close(fd);
 }
 
+/* A number of /proc/llamux/status. */
+static long long status(const char *key)
+{
+	FILE *f = fopen("/proc/llamux/status", "re");
+	char line[256];
+	long long v = -1;
+	size_t n = strlen(key);
+
+	while (f && v < 0 && fgets(line, sizeof(line), f))
+		if (!strncmp(line, key, n) && line[n] == ':')
+			v = atoll(line + n + 1);
+	if (f)
+		fclose(f);
+	return v;
+}
+
+/* "yes" or "no": a node a byte (include/uapi/linux/llamux.h). */
+static int set_yes_no(int fd)
+{
+	static const unsigned char nodes[][8] = {
+		{ 0 }, { 1, 's', 's' }, { 1, 'e', 'e', 0, 1 },
+		{ 1, 'y', 'y', 0, 2 }, { 1, 'o', 'o' }, { 1, 'n', 'n', 0, 4 },
+		{ 3, 0, 0, 0, 3, 0, 5 },
+	};
+	unsigned int head[4] = { 0x3147584c, 7, 0, 6 };
+	unsigned char blob[sizeof(head) + sizeof(nodes)];
+	struct llamux_grammar g = { .blob = (unsigned long)blob,
+				    .len = sizeof(blob) };
+
+	memcpy(blob, head, sizeof(head));
+	memcpy(blob + sizeof(head), nodes, sizeof(nodes));
+	return ioctl(fd, LLAMUX_IOC_SET_GRAMMAR, &g);
+}
+
+/* A fork has the grammar of the first, and memory of its own for it. */
+static void test_fork_grammar(void)
+{
+	struct llamux_grammar none = { 0 };
+	long long before, one, two;
+	char got[64] = "";
+	int fd = session(9, 12), c;
+
+	/* The sorted vocabulary, which the first grammar makes, stays. */
+	CHECK("a grammar and none", !set_yes_no(fd) &&
+	      !ioctl(fd, LLAMUX_IOC_SET_GRAMMAR, &none));
+	before = status("control");
+	CHECK("a grammar", !set_yes_no(fd));
+	one = status("control") - before;
+	c = fork_fd(fd);
+	two = status("control") - before;
+	printf("     a grammar takes %lld bytes, two %lld\n", one, two);
+	CHECK("a fork", c >= 0);
+	CHECK("memory is told", one > 1 << 20 && two >= 2 * one);
+	close(fd);
+	CHECK("the fork follows the grammar", !say(c, 3, 20) &&
+	      drain(c, got, sizeof(got)) > 0 &&
+	      (!strcmp(got, "yes") || !strcmp(got, "no")));
+	close(c);
+	CHECK("all is given back", status("control") <= before);
+}
+
 /* ---- limits ---- */
 
 static int open_as(unsigned int uid, int n)
@@ -381,6 +442,7 @@ int main(void)
 	test_prefix(ctl);
 	test_registered(ctl);
 	test_fork();
+	test_fork_grammar();
 	test_limits(ctl);
 	test_idle();
 	return check_end();

@@ -60,7 +60,8 @@ static struct lx_grammar *grammar(const char *more, const char *chat)
 	    CHECK(!tools_grammar(&t, tools_dialect_of(chat), &rules, &p)) &&
 	    CHECK(!gbnf_compile(rules.data, strlen(rules.data), &blob, &n,
 				NULL)))
-		CHECK(!lx_grammar_new(local.host, lexicon, blob, n, &g, &err));
+		CHECK(!lx_grammar_new(local.host, lexicon, NULL, blob, n, &g,
+				      &err));
 	free(blob);
 	buffer_free(&rules);
 	json_decref(json);

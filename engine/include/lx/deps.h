@@ -122,11 +122,12 @@ struct lx_host_ops {
 			   enum lx_mem kind);
 
 	/*
-	 * The same for a KV page, charged to @account (lx_session_join()). NULL:
-	 * block_alloc() serves. -LX_EDQUOT: the account has no room.
+	 * The same for what is a session's, a KV page or a grammar, charged to
+	 * @account (lx_session_join()). NULL: block_alloc() serves. -LX_EDQUOT:
+	 * the account has no room.
 	 */
-	int (*kv_alloc)(struct lx_host *h, struct lx_block *b, size_t size,
-			void *account);
+	int (*charged_alloc)(struct lx_host *h, struct lx_block *b, size_t size,
+			     enum lx_mem kind, void *account);
 
 	/*
 	 * Run a job to its end on all workers, the caller (which must be a

@@ -44,6 +44,8 @@ struct lx_gnode {
 struct lx_lexicon;
 struct lx_vocab;
 struct lx_lexicon *lx_lexicon_new(struct lx_host *h, const struct lx_vocab *v);
+/* Bytes of it; *@max_len: of the longest token. */
+u64 lx_lexicon_memory(const struct lx_vocab *v, u32 *max_len);
 void lx_lexicon_free(struct lx_lexicon *x);
 
 /*
@@ -52,10 +54,19 @@ void lx_lexicon_free(struct lx_lexicon *x);
  */
 struct lx_grammar;
 
-/* -LX_EINVAL what is wrong with @blob, -LX_ENOMEM. */
+/*
+ * In one block of memory, charged to @account (lx_host_ops.charged_alloc()).
+ * -LX_EINVAL what is wrong with @blob, -LX_ENOMEM, -LX_EDQUOT.
+ */
 int lx_grammar_new(struct lx_host *h, const struct lx_lexicon *x,
-		   const void *blob, size_t n, struct lx_grammar **out,
-		   struct lx_error *err);
+		   void *account, const void *blob, size_t n,
+		   struct lx_grammar **out, struct lx_error *err);
+/* One more, at the same place of the same sentence. -LX_ENOMEM, -LX_EDQUOT. */
+int lx_grammar_copy(const struct lx_grammar *g, void *account,
+		    struct lx_grammar **out);
+u64 lx_grammar_memory(const struct lx_grammar *g);
+/* Bytes of one at most, by its lexicon; 0: no memory to find out. */
+u64 lx_grammar_most(struct lx_host *h, u32 n_vocab, u32 max_len);
 void lx_grammar_free(struct lx_grammar *g);
 /* Back to the begin; @eog: a sentence may be ended by such a token. */
 int lx_grammar_reset(struct lx_grammar *g, bool eog);

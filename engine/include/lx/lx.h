@@ -141,6 +141,8 @@ struct lx_plan {
 	u64 weights, control, kv, scratch, total;	/* bytes */
 	u64 file;			/* bytes of the files */
 	u64 kv_per_token;
+	u64 grammar;	/* beside the total, of a session that has one: at most */
+	u64 lexicon;	/* beside the total, from the first grammar on */
 	u32 n_ctx, n_sessions;
 	u32 n_kept;			/* layers that stay in memory */
 	u32 n_blocks;			/* of weights */
@@ -313,6 +315,7 @@ bool lx_engine_has_lexicon(const struct lx_engine *e);
 void lx_engine_give_lexicon(struct lx_engine *e, struct lx_lexicon *x);
 /*
  * Answers follow this grammar (grammar.h) from the next turn on; @n 0: none.
+ * Its memory is charged to the session's account; idle KV goes for it.
  * -LX_EINVAL what is wrong with it, or no lexicon; -LX_E2BIG, -LX_EBUSY in
  * mid-turn, -LX_ENOMEM.
  */
@@ -381,7 +384,7 @@ extern const struct lx_realm lx_realm_public;
 struct lx_join {
 	u64 user;		/* steps are shared between users first */
 	struct lx_realm realm;
-	void *account;		/* for host->ops->kv_alloc(), as long as @s is open */
+	void *account;		/* for host->ops->charged_alloc(), as long as @s is open */
 	bool share;		/* find and leave KV in its realm */
 };
 
@@ -396,8 +399,8 @@ int lx_session_join(struct lx_session *s, const struct lx_join *j);
  */
 void lx_session_schedule(struct lx_session *s, u32 weight, bool urgent);
 /*
- * A second session with the same conversation, parameters and place; pages
- * are shared until one of them writes. What was not read stays with @s.
+ * A second session with the same conversation, parameters, grammar and place;
+ * pages are shared until one of them writes. What was not read stays with @s.
  * -LX_EBUSY while a turn runs, -LX_ENOMEM.
  */
 int lx_session_fork(struct lx_session *s, void *account,

@@ -332,7 +332,7 @@ struct llamux_embed {
  * b; 3: both a and b; 4: a as a rule, then b. Fields not named are 0.
  * Errors: EINVAL not such a thing; E2BIG too ambiguous or too deep to be
  * followed (a turn that gets there fails with it); EBUSY in mid-turn; ENOMEM;
- * ENODEV.
+ * ENODEV. Takes 2 to 3 MB (llamux plan says how much at most), charged as KV is.
  */
 struct llamux_grammar {
 	__u64 blob;		/* const void * */
@@ -368,8 +368,8 @@ struct llamux_grammar {
 
 /*
  * LLAMUX_IOC_FORK: a new descriptor with a conversation that goes on from
- * where this one is: same model, parameters (no grammar), text written and not yet
- * answered. What was not read of an answer stays here. The KV of the past is
+ * where this one is: same model, parameters, stops, bias, grammar, text written
+ * and not yet answered. What was not read of an answer stays here. The KV of the past is
  * shared, not copied. Returns the descriptor. Errors: EBUSY in mid-turn, EMFILE,
  * and those of open.
  */
