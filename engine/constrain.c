@@ -44,13 +44,12 @@ static int make_room(struct lx_session *s, const struct lx_session *from,
 	int r = make(s, from, blob, n, out, err);
 	u64 bytes;
 
-	if (r != -LX_ENOMEM && r != -LX_EDQUOT)
+	if (r != -LX_ENOMEM && !lx_kv_own(r))
 		return r;
 	bytes = lx_grammar_most(s->e->host, s->e->model->hp.n_vocab, max_len);
 	if (lx_kv_yield(s->e, bytes, s->account, r))
 		r = make(s, from, blob, n, out, err);
-	/* Whose memory is used up is not told: as with KV (schedule.c). */
-	return r == -LX_EDQUOT ? -LX_ENOMEM : r;
+	return lx_kv_error(r);
 }
 
 int lx_constrain_fork(struct lx_session *to, const struct lx_session *from)

@@ -223,7 +223,7 @@ bool lx_kv_yield(struct lx_engine *e, u64 bytes, const void *account, int err)
 	u64 n = lx_div_up(bytes, e->page_bytes);
 	u64 done = reclaim(e, n, account, false);
 
-	if (done < n && err != -LX_EDQUOT)
+	if (done < n && !lx_kv_own(err))
 		done += reclaim(e, n - done, NULL, true);
 	return done;
 }
@@ -257,9 +257,10 @@ static struct lx_kv_page *take_page(struct lx_session *s, int *err)
 		drop_unused(e, 1, NULL, true);
 	if (!p)
 		p = take_new(e, s->account, err);
-	if (!p && reclaim(e, 1, s->account, false))
+	/* It may hold more than it may have by now. */
+	while (!p && reclaim(e, 1, s->account, false))
 		p = take_new(e, s->account, err);
-	if (!p && *err != -LX_EDQUOT && reclaim(e, 1, NULL, true))
+	if (!p && !lx_kv_own(*err) && reclaim(e, 1, NULL, true))
 		p = take_new(e, s->account, err);
 	s->in_batch = in_batch;
 	if (!p)

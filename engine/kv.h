@@ -30,6 +30,18 @@ struct lx_kv_page {
 	s32 tokens[LX_PAGE];
 };
 
+/* Why there is no page: the account, where nobody else's KV would help. */
+static inline bool lx_kv_own(int err)
+{
+	return err == -LX_EDQUOT || err == -LX_ENOSPC;
+}
+
+/* The same as clients are told. */
+static inline int lx_kv_error(int err)
+{
+	return err == -LX_ENOSPC ? -LX_ENOMEM : err;
+}
+
 struct lx_kv {
 	struct lx_kv_page *free;	/* zeroed */
 	struct lx_kv_page **buckets;	/* [n_buckets], of known pages */
@@ -52,7 +64,7 @@ void lx_kv_layout(struct lx_engine *e);
 /*
  * Pages for @n positions of @s, writable from n_past on. When there is no
  * memory, unused pages go, then those of idle sessions. -LX_ENOMEM;
- * -LX_EDQUOT: not the machine's memory is used up but the account's.
+ * -LX_EDQUOT, -LX_ENOSPC: not the machine's memory is used up but the account's.
  */
 int lx_kv_reserve(struct lx_session *s, u32 n);
 void lx_kv_drop(struct lx_session *s);	/* all pages back; n_past is 0 */
@@ -60,7 +72,8 @@ void lx_kv_drop(struct lx_session *s);	/* all pages back; n_past is 0 */
 int lx_kv_share(struct lx_session *to, const struct lx_session *from);
 /*
  * Idle KV goes for @bytes of something else, that of the account first, and
- * none but that where @err is -LX_EDQUOT. False: there was none.
+ * none but that where @err says that it is the account's fault. False: there
+ * was none.
  */
 bool lx_kv_yield(struct lx_engine *e, u64 bytes, const void *account, int err);
 /* Nothing unused stays charged to @account: it has come to its end. */

@@ -195,9 +195,9 @@ static bool taken(struct lx_engine *e, struct lx_session *s, u32 n, int err)
 	}
 	s->place.skip = true;
 	s->place.retry = e->sched.step + RETRY_STEPS;
-	if (err == -LX_EDQUOT) {
+	if (lx_kv_own(err)) {
 		s->place.starved = 0;
-		lx_session_finish(s, LX_FINISH_ERROR, -LX_ENOMEM);
+		lx_session_finish(s, LX_FINISH_ERROR, lx_kv_error(err));
 		lx_kv_drop(s);
 		lx_kv_relieve(e, s->account);
 	}

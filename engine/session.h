@@ -144,7 +144,7 @@ void lx_constrain_masks(struct lx_engine *e);
 int lx_constrain_push(struct lx_session *s, s32 token);
 bool lx_constrain_done(const struct lx_session *s);
 void lx_constrain_drop(struct lx_session *s);
-/* @to, which has none, gets a copy of the grammar of @from. -LX_ENOMEM. */
+/* @to, which has none, gets a copy of the grammar of @from. -LX_ENOMEM, -LX_EDQUOT. */
 int lx_constrain_fork(struct lx_session *to, const struct lx_session *from);
 
 /* logprobs.c */

@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Whose memory and whose turn: what a session is opened with. KV is taken by a
- * model's thread, but charged to the memory cgroup of the opener; its KV is
- * found by sessions of the same user in the same user namespace and cgroup
+ * model's thread, but charged to the opener and its memory cgroup; it is found
+ * by sessions of the same user in the same user namespace and cgroup
  * only, and with the same salt where a gateway sets one for each client.
  */
 #include <linux/cgroup.h>
 #include <linux/cred.h>
+#include <linux/err.h>
 #include <linux/memcontrol.h>
 #include <linux/sched.h>
 #include <linux/user_namespace.h>
 
+#include "account.h"
 #include "model.h"
 #include "owner.h"
 #include "session.h"
@@ -36,17 +38,26 @@ static u64 memcg_id(struct mem_cgroup *memcg)
 #endif
 }
 
-void llamux_session_whose(struct llamux_session *s)
+int llamux_session_whose(struct llamux_session *s)
 {
-	s->memcg = get_mem_cgroup_from_mm(current->mm);
+	s->owner = llamux_owner_get(current_euid());
+	if (IS_ERR(s->owner))
+		return PTR_ERR(s->owner);
+	s->account = llamux_account_get(s->owner);
+	if (IS_ERR(s->account)) {
+		llamux_owner_put(s->owner);
+		return PTR_ERR(s->account);
+	}
 	s->realm.id[0] = (u64)current_user_ns()->ns.inum << 32 |
 			 __kuid_val(s->owner->uid);
-	s->realm.id[1] = memcg_id(s->memcg);
+	s->realm.id[1] = memcg_id(s->account->memcg);
+	return 0;
 }
 
 void llamux_session_whose_no_more(struct llamux_session *s)
 {
-	mem_cgroup_put(s->memcg);
+	llamux_account_put(s->account);
+	llamux_owner_put(s->owner);
 }
 
 int llamux_session_join(struct llamux_session *s)
@@ -54,7 +65,7 @@ int llamux_session_join(struct llamux_session *s)
 	struct lx_join j = {
 		.user = __kuid_val(s->owner->uid),
 		.realm = s->realm,
-		.account = s->memcg,
+		.account = s->account,
 		.share = true,
 	};
 

@@ -107,10 +107,11 @@ static int do_limit(void *arg)
 	const struct llamux_limit *in = arg;
 	kuid_t uid = make_kuid(current_user_ns(), in->uid);
 
-	if (in->reserved || !uid_valid(uid))
+	if (!uid_valid(uid) || in->set & ~(LLAMUX_LIMIT_SESSIONS |
+					   LLAMUX_LIMIT_TOKENS |
+					   LLAMUX_LIMIT_KV))
 		return -EINVAL;
-	return llamux_owner_limit(uid, in->max_sessions,
-				  in->tokens_per_minute);
+	return llamux_owner_limit(uid, in);
 }
 
 static int add_prefix(struct llamux_model *m, const struct llamux_prefix *in)
@@ -134,7 +135,11 @@ static int do_prefix(void *arg)
 	struct llamux_model *m;
 	int err = 0;
 
-	if (in->flags & ~LLAMUX_PREFIX_DROP || !terminated(in->name))
+	if (!terminated(in->name))
+		return -EINVAL;
+	if (in->flags == LLAMUX_PREFIX_REMOVE)
+		return in->name[0] ? -EINVAL : llamux_prefix_remove(in->id);
+	if (in->flags & ~LLAMUX_PREFIX_DROP || in->id)
 		return -EINVAL;
 	m = llamux_model_get(in->name[0] ? in->name : NULL);
 	if (!m)

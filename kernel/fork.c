@@ -15,7 +15,7 @@ static int fork_into(struct llamux_session *child, struct llamux_session *s)
 	struct llamux_model *m = s->model;
 	int err;
 
-	err = lx_session_fork(s->lx, child->memcg, &child->lx);
+	err = lx_session_fork(s->lx, child->account, &child->lx);
 	if (err)
 		return err;
 	kref_get(&m->ref);

@@ -15,6 +15,7 @@
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
 
+#include "account.h"
 #include "compat/compat.h"
 #include "memory.h"
 #include "reserve.h"
@@ -144,6 +145,7 @@ static int block_alloc(struct llamux_memory *m, struct lx_block *b,
 
 	b->addr = NULL;
 	b->size = size;
+	b->note = NULL;
 	if (!size || bytes < size || bytes > llamux_memory_available())
 		return -ENOMEM;
 	b->addr = pages_alloc(b, bytes, kind == LX_MEM_WEIGHTS ?
@@ -162,6 +164,7 @@ static int reserve_alloc(struct llamux_memory *m, struct lx_block *b, size_t siz
 	b->size = size;
 	b->source = FROM_RESERVE;
 	b->order = 0;
+	b->note = NULL;
 	b->addr = llamux_reserve_alloc(m->reserve, PAGE_ALIGN(size));
 	if (!b->addr)
 		return -ENOMEM;
@@ -184,9 +187,9 @@ int llamux_block_alloc(struct llamux_memory *m, struct lx_block *b,
 	return block_alloc(m, b, size, kind, GFP_KERNEL | MODEST);
 }
 
-int llamux_charged_alloc(struct llamux_memory *m, struct lx_block *b,
-			 size_t size, enum lx_mem kind,
-			 struct mem_cgroup *memcg)
+/* Not @memcg's fault if the machine has no such block for nobody, either. */
+static int memcg_alloc(struct llamux_memory *m, struct lx_block *b,
+		       size_t size, enum lx_mem kind, struct mem_cgroup *memcg)
 {
 	struct mem_cgroup *old;
 	int err;
@@ -199,7 +202,26 @@ int llamux_charged_alloc(struct llamux_memory *m, struct lx_block *b,
 	if (!err || llamux_block_alloc(m, b, size, kind))
 		return err;
 	llamux_block_free(m, b, kind);
-	return -EDQUOT;
+	return -ENOSPC;
+}
+
+int llamux_charged_alloc(struct llamux_memory *m, struct lx_block *b,
+			 size_t size, enum lx_mem kind,
+			 struct llamux_account *a)
+{
+	u64 bytes = PAGE_ALIGN(size);
+	int err;
+
+	if (!a)
+		return llamux_block_alloc(m, b, size, kind);
+	if (!llamux_account_charge(a, bytes))
+		return -EDQUOT;
+	err = memcg_alloc(m, b, size, kind, a->memcg);
+	if (err)
+		llamux_account_uncharge(a, bytes);
+	else
+		b->note = a;
+	return err;
 }
 
 void llamux_block_free(struct llamux_memory *m, struct lx_block *b,
@@ -225,4 +247,7 @@ void llamux_block_free(struct llamux_memory *m, struct lx_block *b,
 	}
 	b->addr = NULL;
 	account(m, kind, -(s64)bytes);
+	if (b->note)
+		llamux_account_uncharge(b->note, bytes);
+	b->note = NULL;
 }

@@ -6,8 +6,8 @@
 #include <linux/types.h>
 #include "lx/deps.h"
 
+struct llamux_account;
 struct llamux_reserve;
-struct mem_cgroup;
 
 /* Bytes held for one model, by what they are for. */
 struct llamux_memory {
@@ -25,12 +25,13 @@ void llamux_memory_free(struct llamux_memory *m, void *p, size_t size,
 int llamux_block_alloc(struct llamux_memory *m, struct lx_block *b,
 		       size_t size, enum lx_mem kind);
 /*
- * What is a session's, charged to @memcg (NULL: to nobody). -EDQUOT: the cgroup
- * has no room where the machine has. Wakes no OOM killer, the cgroup's neither.
+ * What is a session's, charged to @a (NULL: to nobody). -EDQUOT: more than its
+ * user may have; -ENOSPC: its cgroup has no room where the machine has. Wakes no
+ * OOM killer, the cgroup's neither.
  */
 int llamux_charged_alloc(struct llamux_memory *m, struct lx_block *b,
 			 size_t size, enum lx_mem kind,
-			 struct mem_cgroup *memcg);
+			 struct llamux_account *a);
 void llamux_block_free(struct llamux_memory *m, struct lx_block *b,
 		       enum lx_mem kind);
 

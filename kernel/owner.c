@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Users: how many sessions they may have, how many tokens a minute, and what
- * workers did for them.
+ * Users: how many sessions they may have, how much KV, how many tokens a
+ * minute, and what workers did for them.
  */
 #include <linux/capability.h>
 #include <linux/cred.h>
 #include <linux/err.h>
 #include <linux/fs.h>
+#include <linux/llamux.h>
 #include <linux/math64.h>
 #include <linux/moduleparam.h>
 #include <linux/slab.h>
@@ -22,6 +23,10 @@
 static unsigned int user_sessions = 1024;
 module_param(user_sessions, uint, 0644);
 MODULE_PARM_DESC(user_sessions, "most open conversations of a user (default 1024); open fails with EDQUOT beyond");
+
+static unsigned int user_kv;
+module_param(user_kv, uint, 0644);
+MODULE_PARM_DESC(user_kv, "most KV memory of a user, in MB (default 0: any); a turn fails with EDQUOT beyond");
 
 static DEFINE_SPINLOCK(owners_lock);
 static LIST_HEAD(owners);	/* latest comers first */
@@ -45,7 +50,8 @@ static struct llamux_owner *forget_one(void)
 	struct llamux_owner *o;
 
 	list_for_each_entry_reverse(o, &owners, node) {
-		if (o->sessions || o->max_sessions || o->tokens_per_minute)
+		if (o->sessions || o->accounts || o->max_sessions ||
+		    o->tokens_per_minute || o->max_kv)
 			continue;
 		forgotten_ns += atomic64_read(&o->cpu_ns);
 		list_del(&o->node);
@@ -99,7 +105,41 @@ void llamux_owner_put(struct llamux_owner *o)
 	spin_unlock(&owners_lock);
 }
 
+void llamux_owner_hold(struct llamux_owner *o)
+{
+	spin_lock(&owners_lock);
+	o->accounts++;
+	spin_unlock(&owners_lock);
+}
+
+void llamux_owner_release(struct llamux_owner *o)
+{
+	spin_lock(&owners_lock);
+	o->accounts--;
+	spin_unlock(&owners_lock);
+}
+
 /* ---- limits ---- */
+
+static u64 kv_limit(const struct llamux_owner *o)
+{
+	return READ_ONCE(o->max_kv) ?: (u64)READ_ONCE(user_kv) << 20;
+}
+
+bool llamux_owner_take_kv(struct llamux_owner *o, u64 bytes)
+{
+	u64 max = kv_limit(o);
+
+	if ((u64)atomic64_add_return(bytes, &o->kv) <= max || !max)
+		return true;
+	atomic64_sub(bytes, &o->kv);
+	return false;
+}
+
+void llamux_owner_give_kv(struct llamux_owner *o, u64 bytes)
+{
+	atomic64_sub(bytes, &o->kv);
+}
 
 /* Under owners_lock. A minute's tokens can be saved, no more. */
 static void refill(struct llamux_owner *o)
@@ -128,7 +168,24 @@ bool llamux_owner_has_tokens(struct llamux_owner *o)
 	return has;
 }
 
-int llamux_owner_limit(kuid_t uid, u32 max_sessions, u32 tokens_per_minute)
+/* Under owners_lock. A new number of tokens can be had at once. */
+static void set_limit(struct llamux_owner *o, const struct llamux_limit *l)
+{
+	u32 set = l->set ?: LLAMUX_LIMIT_SESSIONS | LLAMUX_LIMIT_TOKENS |
+			    LLAMUX_LIMIT_KV;
+
+	if (set & LLAMUX_LIMIT_SESSIONS)
+		o->max_sessions = l->max_sessions;
+	if (set & LLAMUX_LIMIT_KV)
+		WRITE_ONCE(o->max_kv, l->max_kv);
+	if (set & LLAMUX_LIMIT_TOKENS) {
+		WRITE_ONCE(o->tokens_per_minute, l->tokens_per_minute);
+		o->tokens = l->tokens_per_minute;
+		o->filled_ns = ktime_get_ns();
+	}
+}
+
+int llamux_owner_limit(kuid_t uid, const struct llamux_limit *l)
 {
 	struct llamux_owner *o, *spare, *old = NULL;
 
@@ -137,10 +194,7 @@ int llamux_owner_limit(kuid_t uid, u32 max_sessions, u32 tokens_per_minute)
 		return -ENOMEM;
 	spin_lock(&owners_lock);
 	o = find_or_add(uid, &spare, &old);
-	o->max_sessions = max_sessions;
-	WRITE_ONCE(o->tokens_per_minute, tokens_per_minute);
-	o->tokens = tokens_per_minute;
-	o->filled_ns = ktime_get_ns();
+	set_limit(o, l);
 	spin_unlock(&owners_lock);
 	kfree(spare);
 	kfree(old);
@@ -178,6 +232,41 @@ void llamux_owner_show(struct seq_file *m)
 				   (u64)atomic64_read(&o->cpu_ns));
 	if (all && forgotten_ns)
 		seq_printf(m, "cpu_ns_forgotten: %llu\n", forgotten_ns);
+	spin_unlock(&owners_lock);
+}
+
+/* Under owners_lock. "-": no limit. */
+static void show_row(struct seq_file *m, struct llamux_owner *o)
+{
+	u64 max_kv = kv_limit(o);
+
+	seq_printf(m, "%u %u %u %llu ", from_kuid_munged(seq_user_ns(m), o->uid),
+		   o->sessions, o->max_sessions ?: READ_ONCE(user_sessions),
+		   (u64)atomic64_read(&o->kv));
+	if (max_kv)
+		seq_printf(m, "%llu ", max_kv);
+	else
+		seq_puts(m, "- ");
+	if (o->tokens_per_minute) {
+		refill(o);
+		seq_printf(m, "%lld %u ", max_t(s64, o->tokens, 0),
+			   o->tokens_per_minute);
+	} else {
+		seq_puts(m, "- - ");
+	}
+	seq_printf(m, "%llu\n", (u64)atomic64_read(&o->cpu_ns));
+}
+
+void llamux_owner_rows(struct seq_file *m)
+{
+	bool all = llamux_owner_visible(m, INVALID_UID);
+	struct llamux_owner *o;
+
+	seq_puts(m, "uid sessions max_sessions kv max_kv tokens tokens_per_minute cpu_ns\n");
+	spin_lock(&owners_lock);
+	list_for_each_entry(o, &owners, node)
+		if (all || uid_eq(o->uid, m->file->f_cred->euid))
+			show_row(m, o);
 	spin_unlock(&owners_lock);
 }
 

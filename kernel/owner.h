@@ -7,6 +7,8 @@
 #include <linux/seq_file.h>
 #include <linux/uidgid.h>
 
+struct llamux_limit;
+
 /*
  * A user, as the opener of sessions. What workers do for a session escapes
  * its owner's cgroup; it is added up here and outlives the sessions.
@@ -15,11 +17,14 @@ struct llamux_owner {
 	struct list_head node;		/* owners_lock */
 	kuid_t uid;
 	u32 sessions;			/* owners_lock */
+	u32 accounts;			/* owners_lock */
 	atomic64_t cpu_ns;
+	atomic64_t kv;			/* bytes charged to it */
 
 	/* limits, under owners_lock; 0: the module's, or none */
 	u32 max_sessions;
 	u32 tokens_per_minute;
+	u64 max_kv;
 	s64 tokens;			/* left; below 0: too many were used */
 	u64 filled_ns;
 };
@@ -31,8 +36,16 @@ void llamux_owner_put(struct llamux_owner *o);
 void llamux_owner_charge(struct llamux_owner *o, u64 ns, u32 tokens);
 /* May it start another turn? */
 bool llamux_owner_has_tokens(struct llamux_owner *o);
+/* Of a session or account that keeps it: one more account, one less. */
+void llamux_owner_hold(struct llamux_owner *o);
+void llamux_owner_release(struct llamux_owner *o);
+/* False: it may not have so much. Any context that is not an interrupt's. */
+bool llamux_owner_take_kv(struct llamux_owner *o, u64 bytes);
+void llamux_owner_give_kv(struct llamux_owner *o, u64 bytes);
 /* Zeros: no limit of its own. @uid stays known. -ENOMEM. */
-int llamux_owner_limit(kuid_t uid, u32 max_sessions, u32 tokens_per_minute);
+int llamux_owner_limit(kuid_t uid, const struct llamux_limit *l);
+/* The rows of /proc/llamux/users that the reader may see. */
+void llamux_owner_rows(struct seq_file *m);
 /* The lines of /proc/llamux/stats that the reader may see. */
 void llamux_owner_show(struct seq_file *m);
 /* No session is left. */

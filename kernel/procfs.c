@@ -30,6 +30,7 @@
 #include "fpu.h"
 #include "model.h"
 #include "owner.h"
+#include "prefix.h"
 #include "procfs.h"
 #include "prompt.h"
 #include "reserve.h"
@@ -271,16 +272,31 @@ static int stats_show(struct seq_file *m, void *v)
 
 /* ---- files: an open one pins the module ---- */
 
+static int users_show(struct seq_file *m, void *v)
+{
+	llamux_owner_rows(m);
+	return 0;
+}
+
+static int prefixes_show(struct seq_file *m, void *v)
+{
+	llamux_prefix_rows(m);
+	return 0;
+}
+
 struct table {
 	const char *name;
+	umode_t mode;
 	int (*show)(struct seq_file *m, void *v);
 };
 
 static const struct table tables[] = {
-	{ "status", status_show },
-	{ "models", models_show },
-	{ "sessions", sessions_show },
-	{ "stats", stats_show },
+	{ "status", 0444, status_show },
+	{ "models", 0444, models_show },
+	{ "sessions", 0444, sessions_show },
+	{ "stats", 0444, stats_show },
+	{ "users", 0444, users_show },
+	{ "prefixes", 0400, prefixes_show },	/* what they begin with */
 };
 
 static int table_open(struct inode *inode, struct file *file)
@@ -320,8 +336,8 @@ int llamux_procfs_init(void)
 	if (!dir)
 		return -ENOMEM;
 	for (i = 0; i < ARRAY_SIZE(tables); i++)
-		if (!proc_create_data(tables[i].name, 0444, dir, &table_ops,
-				      (void *)&tables[i]))
+		if (!proc_create_data(tables[i].name, tables[i].mode, dir,
+				      &table_ops, (void *)&tables[i]))
 			goto err_file;
 	err = llamux_prompt_init(dir);
 	if (err)

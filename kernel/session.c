@@ -102,11 +102,9 @@ struct llamux_session *llamux_session_open(void)
 	s = kzalloc(sizeof(*s), GFP_KERNEL_ACCOUNT);
 	if (!s)
 		goto err_count;
-	s->owner = llamux_owner_get(current_euid());
-	err = PTR_ERR_OR_ZERO(s->owner);
+	err = llamux_session_whose(s);
 	if (err)
-		goto err_owner;
-	llamux_session_whose(s);
+		goto err_whose;
 	mutex_init(&s->lock);
 	init_waitqueue_head(&s->wait);
 	INIT_LIST_HEAD(&s->node);
@@ -115,7 +113,7 @@ struct llamux_session *llamux_session_open(void)
 	s->pid = task_tgid_nr(current);
 	return s;
 
-err_owner:
+err_whose:
 	kfree(s);
 err_count:
 	atomic_dec(&n_sessions);
@@ -125,7 +123,6 @@ err_count:
 static void session_free(struct llamux_session *s)
 {
 	llamux_session_whose_no_more(s);
-	llamux_owner_put(s->owner);
 	mutex_destroy(&s->lock);
 	kfree_sensitive(s);
 	atomic_dec(&n_sessions);

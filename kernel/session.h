@@ -10,9 +10,9 @@
 
 #include "lx/lx.h"
 
+struct llamux_account;
 struct llamux_model;
 struct llamux_owner;
-struct mem_cgroup;
 
 /*
  * One conversation: an open file of /dev/llama, or an owner's
@@ -41,7 +41,7 @@ struct llamux_session {
 	u64 id;
 	u64 cpu_ns;			/* of workers, for its tokens */
 	struct llamux_owner *owner;	/* the opener's user */
-	struct mem_cgroup *memcg;	/* KV is charged to; the opener's */
+	struct llamux_account *account;	/* what its KV is charged to */
 	struct lx_realm realm;		/* with whom KV is shared */
 	bool urgent;			/* the kernel asks */
 	pid_t pid;
@@ -73,8 +73,11 @@ __poll_t llamux_session_poll(struct llamux_session *s, struct file *file,
 /* Stop the turn. Needs no lock: it ends an evaluation, which holds that. */
 void llamux_session_cancel(struct llamux_session *s);
 
-/* Of open and close: note and forget the opener's cgroup and namespace. */
-void llamux_session_whose(struct llamux_session *s);
+/*
+ * Of open and close: note and forget the opener, its cgroup and namespace.
+ * -EDQUOT beyond the user's sessions, -ENOMEM.
+ */
+int llamux_session_whose(struct llamux_session *s);
 void llamux_session_whose_no_more(struct llamux_session *s);
 
 /* ---- with s->lock held ---- */

@@ -21,6 +21,7 @@
 static bool is_name(const char *key, const char *s)
 {
 	return !strcmp(key, "name") || !strcmp(key, "model") ||
+	       !strcmp(key, "text") ||
 	       (!strcmp(key, "default") && strcmp(s, "-") && strcmp(s, "*"));
 }
 
@@ -180,6 +181,11 @@ static int show(const struct globals *g, const char *path, bool table)
 	return EXIT_OK;
 }
 
+int show_table(const struct globals *g, const char *path)
+{
+	return show(g, path, true);
+}
+
 static int parse(struct globals *g, int argc, char **argv,
 		 const struct command *cmd)
 {
@@ -204,7 +210,7 @@ static int main_models(struct globals *g, int argc, char **argv)
 
 	if (!ret)
 		ret = module_only(g, "models");
-	return ret ? ret : show(g, "/proc/llamux/models", true);
+	return ret ? ret : show_table(g, "/proc/llamux/models");
 }
 
 static int main_ps(struct globals *g, int argc, char **argv)
@@ -213,7 +219,7 @@ static int main_ps(struct globals *g, int argc, char **argv)
 
 	if (!ret)
 		ret = module_only(g, "ps");
-	return ret ? ret : show(g, "/proc/llamux/sessions", true);
+	return ret ? ret : show_table(g, "/proc/llamux/sessions");
 }
 
 /* Of the engine in this process: what it would run on. */

@@ -15,7 +15,8 @@
 static const struct command *const commands[] = {
 	&command_ask, &command_chat, &command_score, &command_embed,
 	&command_load, &command_unload,
-	&command_default, &command_models, &command_ps, &command_status,
+	&command_default, &command_attr, &command_limit, &command_prefix,
+	&command_models, &command_ps, &command_status,
 	&command_doctor, &command_top, &command_pull,
 	&command_plan, &command_tokenize, &command_detokenize,
 	&command_logits, &command_bench, &command_quantize,

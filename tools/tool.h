@@ -50,7 +50,8 @@ extern const struct command command_ask, command_chat, command_tokenize,
 	command_load, command_unload, command_default, command_models,
 	command_doctor, command_top, command_pull,
 	command_ps, command_status, command_quantize, command_score,
-	command_embed, command_serve;
+	command_embed, command_serve, command_attr, command_limit,
+	command_prefix;
 
 /* ---- main.c ---- */
 
@@ -95,6 +96,11 @@ int text_argument(int argc, char **argv, const char *what, char **text,
 		  size_t *n);
 /* Ids separated by white space, commas or JSON brackets. NULL: complained. */
 int32_t *parse_ids(const char *text, size_t *n);
+
+/* ---- cmd_show.c ---- */
+
+/* A table of /proc/llamux, in columns or as JSON; complains. */
+int show_table(const struct globals *g, const char *path);
 
 /* ---- text.c ---- */
 

@@ -42,7 +42,7 @@ const char *llamux_strerror(int code)
 	case EBUSY:
 		return "a turn is under way";
 	case EDQUOT:
-		return "quota exceeded";
+		return "a limit of this user is reached: conversations, tokens a minute, or KV memory";
 	default:
 		return strerror(-code);
 	}

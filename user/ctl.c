@@ -141,25 +141,97 @@ out_free:
 	return ret;
 }
 
+/* @what the command is about, @missing what ENOENT says of it. */
+static int ctl_call(unsigned long cmd, void *arg, const char *what,
+		    const char *missing, struct llamux_message *msg)
+{
+	int fd = ctl_open(msg), ret = 0;
+
+	if (fd < 0)
+		return fd;
+	if (ioctl(fd, cmd, arg)) {
+		ret = -errno;
+		fail(msg, ret, "%.80s: %s", what, ret == -ENOENT ? missing :
+		     ret == -ETXTBSY ? load_strerror(ret) :
+				       llamux_strerror(ret));
+	}
+	close(fd);
+	return ret;
+}
+
+/* @to, of LLAMUX_NAME_MAX bytes, is zeroed. */
+static int put_name(char *to, const char *name, struct llamux_message *msg)
+{
+	if (strlen(name) >= LLAMUX_NAME_MAX)
+		return fail(msg, -ENOENT, "%.80s...: no such model", name);
+	strcpy(to, name);
+	return 0;
+}
+
 static int ctl_name(unsigned long cmd, const char *name,
 		    struct llamux_message *msg)
 {
 	struct llamux_name arg = { 0 };
-	int fd, ret = 0;
+	int ret = put_name(arg.name, name, msg);
 
-	if (strlen(name) >= sizeof(arg.name))
-		return fail(msg, -ENOENT, "%.80s...: no such model", name);
-	strcpy(arg.name, name);
-	fd = ctl_open(msg);
-	if (fd < 0)
-		return fd;
-	if (ioctl(fd, cmd, &arg)) {
-		ret = -errno;
-		fail(msg, ret, "%s: %s", name, ret == -ENOENT ?
-		     "no such model" : llamux_strerror(ret));
+	return ret ? ret : ctl_call(cmd, &arg, name, "no such model", msg);
+}
+
+int llamux_change_model(const char *name, struct llamux_attr *attr,
+			struct llamux_message *msg)
+{
+	int ret;
+
+	memset(attr->name, 0, sizeof(attr->name));
+	ret = put_name(attr->name, name, msg);
+	return ret ? ret : ctl_call(LLAMUX_CTL_ATTR, attr, name,
+				    "no such model", msg);
+}
+
+int llamux_limit_user(const struct llamux_limit *limit,
+		      struct llamux_message *msg)
+{
+	struct llamux_limit copy = *limit;
+	char what[32];
+
+	snprintf(what, sizeof(what), "user %u", limit->uid);
+	return ctl_call(LLAMUX_CTL_LIMIT, &copy, what, "no such user", msg);
+}
+
+int llamux_register_prompt(const char *model, const char *text, size_t n,
+			   struct llamux_message *msg)
+{
+	struct llamux_prefix p = { .text = (uintptr_t)text,
+				   .len = (uint32_t)n };
+	int ret = model ? put_name(p.name, model, msg) : 0;
+
+	if (!ret && n > UINT32_MAX)
+		ret = fail(msg, -EMSGSIZE, "%s", llamux_strerror(-EMSGSIZE));
+	return ret ? ret : ctl_call(LLAMUX_CTL_PREFIX, &p,
+				    model ? model : "the default model",
+				    "no such model", msg);
+}
+
+int llamux_forget_prompt(const char *model, uint64_t id,
+			 struct llamux_message *msg)
+{
+	struct llamux_prefix p = { .id = id };
+	char what[32];
+	int ret = 0;
+
+	if (id) {
+		p.flags = LLAMUX_PREFIX_REMOVE;
+		snprintf(what, sizeof(what), "prompt %llu",
+			 (unsigned long long)id);
+		return ctl_call(LLAMUX_CTL_PREFIX, &p, what, "no such prompt",
+				msg);
 	}
-	close(fd);
-	return ret;
+	p.flags = LLAMUX_PREFIX_DROP;
+	if (model)
+		ret = put_name(p.name, model, msg);
+	return ret ? ret : ctl_call(LLAMUX_CTL_PREFIX, &p,
+				    model ? model : "the default model",
+				    "no such model", msg);
 }
 
 int llamux_unload_model(const char *name, struct llamux_message *msg)

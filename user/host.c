@@ -86,6 +86,7 @@ static int host_block_alloc(struct lx_host *h, struct lx_block *b, size_t size,
 	b->size = size;
 	b->source = 0;
 	b->order = 0;
+	b->note = NULL;
 	account(h, kind, size);
 	return 0;
 }

@@ -200,6 +200,21 @@ int llamux_unload_model(const char *name, struct llamux_message *msg);
 int llamux_default_model(const char *name, struct llamux_message *msg);
 /* How far the load of @name is: -ENOENT when there is none. */
 int llamux_load_progress(const char *name, uint64_t *done, uint64_t *total);
+/*
+ * Change what @attr->set names of a loaded model: LLAMUX_ATTR_*; how it is
+ * afterwards comes back.
+ */
+int llamux_change_model(const char *name, struct llamux_attr *attr,
+			struct llamux_message *msg);
+/* What a user may have. */
+int llamux_limit_user(const struct llamux_limit *limit,
+		      struct llamux_message *msg);
+/* Compute a system prompt for everybody; @model NULL: the default one. */
+int llamux_register_prompt(const char *model, const char *text, size_t n,
+			   struct llamux_message *msg);
+/* Forget the one that /proc/llamux/prefixes calls @id; 0: all of @model. */
+int llamux_forget_prompt(const char *model, uint64_t id,
+			 struct llamux_message *msg);
 /* The name llamux_load_model() gives a file. */
 void llamux_model_name(const char *file, char name[LLAMUX_NAME_MAX]);
 

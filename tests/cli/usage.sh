@@ -7,7 +7,8 @@ set -uo pipefail
 . "$(dirname "$0")/lib.sh"
 
 commands='ask chat load unload default models ps status doctor top pull
-	plan tokenize detokenize logits bench quantize serve score embed'
+	plan tokenize detokenize logits bench quantize serve score embed
+	attr limit prefix'
 
 run
 is "nothing to do is a usage error" exits 2
@@ -79,6 +80,25 @@ run plan --reserve memmap --stream x.gguf
 is "plan: --reserve and --stream" exits 2
 run unload
 is "unload without a name" exits 2
+run attr
+is "attr without a name" exits 2
+run attr --roles chat,poet m
+is "a role that is none" exits 2
+run attr --user m
+is "attr and --user" exits 2
+run limit --sessions x root
+is "limit of no number" exits 2
+run limit root
+is "limit of nothing" exits 2
+run limit --kv 1M nosuchuser
+is "limit of nobody" exits 2
+is "it says so" err_has "no user 'nosuchuser'"
+run prefix --add --remove 1 text
+is "prefix: one thing at a time" exits 2
+run prefix --remove 0
+is "prefix: an id" exits 2
+run prefix text
+is "prefix: TEXT is for --add" exits 2
 run models extra
 is "models takes nothing" exits 2
 run score --prompt x

@@ -27,6 +27,7 @@ static u32 dirty;			/* pages freed with something in them */
 static u32 fail_at;			/* the allocation to fail, 0: none */
 
 static u64 grammar_bytes;		/* held by sessions */
+static int no_more = -LX_EDQUOT;	/* what an account that is used up says */
 
 static int charged_alloc(struct lx_host *h, struct lx_block *b, size_t size,
 			 enum lx_mem kind, void *account)
@@ -34,7 +35,7 @@ static int charged_alloc(struct lx_host *h, struct lx_block *b, size_t size,
 	u64 *left = account;
 
 	if (left && !*left)
-		return -LX_EDQUOT;
+		return no_more;
 	if (kind == LX_MEM_CONTROL) {
 		grammar_bytes += size;
 		return real->block_alloc(h, b, size, kind);
@@ -239,14 +240,40 @@ static void test_together(void)
 	CHECK(!pages_live && !dirty);
 }
 
+/* An account's end: its own idle pages go first, others' stay. */
+static void test_no_account(int why, int told)
+{
+	struct lx_engine *e = open_engine(1024, 1);
+	struct lx_session *s = open_session(e, 0);
+	struct lx_session_stats st;
+	u64 left = 2;
+	struct lx_join j = { .user = 1, .realm.id = { 1, 1, 1 },
+			     .account = &left, .share = true };
+
+	no_more = why;
+	CHECK(!lx_session_join(s, &j));
+	start(s, 1, 200, 4);
+	while (step(e) > 0)
+		;
+	lx_session_stats(s, &st);
+	CHECK(st.finish == LX_FINISH_ERROR && st.error == told);
+	/* Nothing is lost: with more it goes on. */
+	CHECK(!st.kv_bytes && st.n_tokens > 200);
+	left = 1000;
+	start(s, 2, 2, 4);
+	finish(s, 0);
+	lx_session_stats(s, &st);
+	CHECK(st.finish == LX_FINISH_LENGTH && st.n_past > 200);
+	no_more = -LX_EDQUOT;
+	lx_engine_close(e);
+	CHECK(!pages_live && !dirty);
+}
+
 static void test_no_memory(void)
 {
 	struct lx_engine *e = open_engine(1024, 1);
 	struct lx_session *s = open_session(e, 0);
-	struct lx_join j = { .user = 1, .realm.id = { 1, 1, 1 },
-			     .share = true };
 	struct lx_session_stats st;
-	u64 left = 2;
 
 	pages_limit = 1;
 	start(s, 1, 200, 4);
@@ -255,22 +282,10 @@ static void test_no_memory(void)
 	lx_session_stats(s, &st);
 	CHECK(st.finish == LX_FINISH_ERROR && st.error == -LX_ENOMEM);
 	CHECK(!st.kv_bytes);
-	lx_session_close(s);
-
-	/* An account's end: its own idle pages go first, others' stay. */
-	pages_limit = ~0ull;
-	lx_session_close(open_session(e, 0));
-	s = open_session(e, 0);
-	j.account = &left;
-	CHECK(!lx_session_join(s, &j));
-	start(s, 1, 200, 4);
-	while (step(e) > 0)
-		;
-	lx_session_stats(s, &st);
-	CHECK(st.finish == LX_FINISH_ERROR && st.error == -LX_ENOMEM);
-	lx_session_close(s);
 	lx_engine_close(e);
 	CHECK(!pages_live && !dirty);
+	test_no_account(-LX_EDQUOT, -LX_EDQUOT);
+	test_no_account(-LX_ENOSPC, -LX_ENOMEM);
 }
 
 static u32 cached(struct lx_engine *e, u64 user, u64 salt, u32 words, u64 *hash)
@@ -385,7 +400,10 @@ static void test_fork_grammar(void)
 	size_t at = 0;
 
 	s->account = &none;
+	give_grammar(s, "root ::= (\"ab\" | \"cd\"){5}", -LX_EDQUOT);
+	no_more = -LX_ENOSPC;	/* as clients are told: no memory */
 	give_grammar(s, "root ::= (\"ab\" | \"cd\"){5}", -LX_ENOMEM);
+	no_more = -LX_EDQUOT;
 	CHECK(!s->grammar && !grammar_bytes);
 	s->account = &some;
 	start(s, 3, 100, 10);
@@ -398,7 +416,7 @@ static void test_fork_grammar(void)
 	CHECK(one == lx_grammar_memory(s->grammar));
 	CHECK(one && one <= plan.grammar && plan.grammar < 2 * one);
 	printf("a grammar takes %llu bytes, at most %llu\n", one, plan.grammar);
-	CHECK(lx_session_fork(s, &none, &c) == -LX_ENOMEM);
+	CHECK(lx_session_fork(s, &none, &c) == -LX_EDQUOT);
 	CHECK(grammar_bytes == one && e->n_sessions == 1);
 	CHECK(!lx_session_fork(s, &some, &c));
 	CHECK(grammar_bytes == 2 * one);
@@ -421,7 +439,7 @@ static void test_fork_grammar(void)
 	finish(c, 0);
 	some = 0;
 	s->account = &some;
-	give_grammar(s, "root ::= \"a\"", -LX_ENOMEM);
+	give_grammar(s, "root ::= \"a\"", -LX_EDQUOT);
 	CHECK(!c->n_pages && !pages_live && !c->n_past);
 	some = 1000;
 	start(c, 4, 10, 10);

@@ -85,6 +85,56 @@ check "top" exits 0 "$llamux" top -d 0.5
 check "top: the conversation" grep -qE "^ +[0-9]+ root +$$ " "$TMP/out"
 exec 4>&-
 
+# What root says of models, users and system prompts.
+check "attr: nothing yet" exits 0 "$llamux" attr two
+check "attr: says so" grep -qx 'roles: none' "$TMP/out"
+check "attr: set" exits 0 "$llamux" attr --pin --keep-alive 60 --roles log,oom two
+check "attr --json" exits 0 "$llamux" --json attr two
+check "attr --json: all of it" grep -q '"pinned": true, "keep_alive": 60, "roles": \["log", "oom"\]' "$TMP/out"
+check "pinned: 1" exits 1 "$llamux" unload two
+check "by role" exits 0 "$llamux" -m @log ask --raw --temp 0 -n 4 x
+check "attr: back" exits 0 "$llamux" attr --no-pin --keep-alive 0 --roles none two
+check "attr: no such model: 4" exits 4 "$llamux" attr --pin three
+check "limit" exits 0 "$llamux" limit --sessions 2 --tokens 100000 --kv 64M 54321
+check "limits: listed" exits 0 "$llamux" limit
+check "limits: the user's" grep -qE '^54321 +0 +2 +0 +67108864 +100000 +100000 +0$' "$TMP/out"
+check "limit: only what is said" exits 0 "$llamux" limit --sessions 0 54321
+check "limits --json" exits 0 "$llamux" --json limit
+check "limits --json: the user's" grep -q '"uid": 54321, "sessions": 0, "max_sessions": 1024, "kv": 0, "max_kv": 67108864' "$TMP/out"
+check "limit: none" exits 0 "$llamux" limit --kv 0 --tokens 0 54321
+check "limits: none" sh -c "$llamux limit | grep -qE '^54321 .* - +- +- +0$'"
+check "prefix" exits 0 "$llamux" -m one prefix --add 'You are a kernel,  brief.'
+printf 'Second\n' >"$TMP/prefix"
+check "prefix of standard input" sh -c "$llamux -m one prefix --add - <$TMP/prefix"
+check "prefixes: listed" exits 0 "$llamux" prefix
+check "prefixes: how one begins" grep -qE '^1 +one +[0-9]+ +[0-9]+ +You\\040are\\040a\\040kernel' "$TMP/out"
+check "prefixes --json" exits 0 "$llamux" --json prefix
+check "prefixes --json: the second" grep -q '"id": 2, "model": "one"' "$TMP/out"
+check "prefix: forget one" exits 0 "$llamux" prefix --remove 1
+check "prefix: again: 4" exits 4 "$llamux" prefix --remove 1
+check "prefix: the other is there" sh -c "$llamux prefix | grep -q '^2 '"
+check "prefix: forget all" exits 0 "$llamux" -m one prefix --remove-all
+check "prefixes: none" sh -c "! $llamux prefix | grep -q '^[0-9]'"
+chmod 666 /dev/llama
+if command -v setpriv >/dev/null; then
+	other() {
+		setpriv --reuid 54321 --regid 54321 --clear-groups "$@"
+	}
+
+	check "not for others: attr" exits 1 other "$llamux" attr one
+	check "not for others: limit" exits 1 other "$llamux" limit --kv 0 0
+	check "not for others: prefixes" exits 1 other "$llamux" prefix
+	check "others see themselves" sh -c "[ \"\$(setpriv --reuid 54321 --regid 54321 \
+		--clear-groups $llamux limit | wc -l)\" = 2 ]"
+	check "little KV" exits 0 "$llamux" limit --kv 4K 54321
+	check "it is said" exits 1 other "$llamux" -m one ask --raw -n 4 "$PROMPT"
+	check "what is said" grep -q 'limit of this user' "$TMP/err"
+	check "none" exits 0 "$llamux" limit --kv 0 54321
+	check "then it works" exits 0 other "$llamux" -m one ask --raw -n 4 "$PROMPT"
+else
+	skip "no setpriv"
+fi
+
 check "default" exits 0 "$llamux" default two
 check "default: shown" sh -c "$llamux models | grep -q '^two .* \* '"
 check "unload" exits 0 "$llamux" unload two

@@ -215,6 +215,26 @@ static int after_prefill(int err)
 	return bad;
 }
 
+/* (lo|hi)*: every byte, whatever it is, any number of times. */
+static int run_grammar(void)
+{
+	static const unsigned char blob[] = {
+		0x4c, 0x58, 0x47, 0x31, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+		3, 0, 0, 0, 1, 0, 2, 0,		/* 0: 1 or 2 */
+		1, 0, 255, 0, 0, 0, 0, 0,	/* 1: a byte, then 0 */
+		0, 0, 0, 0, 0, 0, 0, 0,		/* 2: the end */
+	};
+	struct llamux_grammar g = { (unsigned long)blob, sizeof(blob), 0 };
+
+	return ioctl(fd, LLAMUX_IOC_SET_GRAMMAR, &g) ? failed() : 0;
+}
+
+/* A fork has a grammar, too. */
+static int before_fork(void)
+{
+	return before_write() ?: run_grammar() ?: say();
+}
+
 static int run_fork(void)
 {
 	struct llamux_fork f = { .flags = O_CLOEXEC };
@@ -263,20 +283,6 @@ static int after_options(int err)
 
 	done();
 	return bad;
-}
-
-/* (lo|hi)*: every byte, whatever it is, any number of times. */
-static int run_grammar(void)
-{
-	static const unsigned char blob[] = {
-		0x4c, 0x58, 0x47, 0x31, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-		3, 0, 0, 0, 1, 0, 2, 0,		/* 0: 1 or 2 */
-		1, 0, 255, 0, 0, 0, 0, 0,	/* 1: a byte, then 0 */
-		0, 0, 0, 0, 0, 0, 0, 0,		/* 2: the end */
-	};
-	struct llamux_grammar g = { (unsigned long)blob, sizeof(blob), 0 };
-
-	return ioctl(fd, LLAMUX_IOC_SET_GRAMMAR, &g) ? failed() : 0;
 }
 
 static int after_grammar(int err)
@@ -405,10 +411,10 @@ static int after_again(int err)
 static int run_proc(void)
 {
 	static const char *const name[] = { "status", "models", "sessions",
-					    "stats" };
+					    "stats", "users", "prefixes" };
 	char buf[4096];
 
-	for (int i = 0; i < 4; i++) {
+	for (int i = 0; i < 6; i++) {
 		char path[32];
 		int p, err;
 
@@ -609,7 +615,7 @@ static const struct call client_calls[] = {
 	{ "write", before_write, say, after_write },
 	{ "read", before_turn, drain, after_turn },
 	{ "prefill", before_turn, run_prefill, after_prefill },
-	{ "fork", before_turn, run_fork, after_fork },
+	{ "fork", before_fork, run_fork, after_fork },
 	{ "options", before_write, run_options, after_options },
 	{ "grammar", before_write, run_grammar, after_grammar },
 	{ "tokens", before_write, run_tokens, after_tokens },

@@ -109,6 +109,20 @@ static unsigned int size_of(unsigned int nr)
 		return sizes[nr];
 	if (nr - 0x10 < sizeof(more) / sizeof(*more))
 		return more[nr - 0x10];
+	switch (nr) {
+	case 0x20:
+		return sizeof(struct llamux_fork);
+	case 0x21:
+		return 0;
+	case 0x22:
+		return sizeof(struct llamux_salt);
+	case 0x50:
+		return sizeof(struct llamux_limit);
+	case 0x51:
+		return sizeof(struct llamux_prefix);
+	case 0x52:
+		return sizeof(struct llamux_attr);
+	}
 	if (nr == 0x40)
 		return sizeof(struct llamux_load);
 	return nr == 0x43 ? sizeof(struct llamux_progress) : LLAMUX_NAME_MAX;
@@ -124,7 +138,9 @@ static unsigned int dir_of(unsigned int nr)
 		return dirs[nr];
 	if (nr - 0x10 < sizeof(more))
 		return more[nr - 0x10];
-	return nr == 0x43 ? 3 : 1;
+	if (nr == 0x21)
+		return 0;
+	return nr == 0x43 || nr == 0x52 ? 3 : 1;
 }
 
 static void one(int fd, unsigned int nr)
@@ -132,6 +148,7 @@ static void one(int fd, unsigned int nr)
 	unsigned int size = size_of(nr), dir = dir_of(nr);
 	const char *name = nr == 0x41 || rnd() % 2 ? "f" : "m";
 	unsigned char *arg;
+	int ret;
 
 	if (rnd() % 5 == 0)
 		size = rnd() % 2 ? number() & 0x3fff : size + 8;
@@ -142,8 +159,10 @@ static void one(int fd, unsigned int nr)
 	fill(arg, size > 4096 ? 4096 : size, name);
 	if (rnd() % 4 == 0)
 		arg = (void *)(unsigned long)pointer();
-	ioctl(fd, _IOC(dir, rnd() % 50 ? LLAMUX_IOC_MAGIC : rnd() & 255, nr,
-		       size), arg);
+	ret = ioctl(fd, _IOC(dir, rnd() % 50 ? LLAMUX_IOC_MAGIC : rnd() & 255,
+			     nr, size), arg);
+	if (nr == 0x20 && ret > 2)
+		close(ret);
 }
 
 static void on_alarm(int sig)
@@ -213,6 +232,37 @@ static void fuzz_load(void)
 	close(ctl);
 }
 
+/* Users that are not there, but for one that is this one. */
+static void fuzz_limits(void)
+{
+	struct llamux_limit l;
+	int fd = open("/dev/llamactl", O_RDWR | O_CLOEXEC), i;
+
+	for (i = 0; i < TRIES; i++) {
+		l = (struct llamux_limit){ number(), number(), number(),
+					   rnd() % 9, number() };
+		ioctl(fd, LLAMUX_CTL_LIMIT, &l);
+		one(fd, 0x50);
+	}
+	close(fd);
+}
+
+static void free_again(void)
+{
+	struct llamux_limit l = { .uid = getuid() };
+	struct llamux_attr a = { .name = "m", .set = 7 };
+	struct llamux_prefix p = { .name = "m", .flags = LLAMUX_PREFIX_DROP };
+	int fd = open("/dev/llamactl", O_RDWR | O_CLOEXEC);
+
+	if (fd < 0 || ioctl(fd, LLAMUX_CTL_LIMIT, &l) ||
+	    ioctl(fd, LLAMUX_CTL_PREFIX, &p) ||
+	    (ioctl(fd, LLAMUX_CTL_ATTR, &a) && errno != EBUSY)) {
+		perror("free again");
+		exit(1);
+	}
+	close(fd);
+}
+
 /* Does what comes to its mind till it is killed. */
 static void client(void)
 {
@@ -278,11 +328,15 @@ int main(int argc, char **argv)
 	munmap(edge, 4096);
 	sigaction(SIGALRM, &sa, NULL);
 	setitimer(ITIMER_REAL, &t, NULL);
-	fuzz("/dev/llama", 0, 0x20);
+	fuzz("/dev/llama", 0, 0x23);
 	fuzz("/dev/llama", 0x40, 0x44);
 	fuzz("/dev/llamactl", 0x40, 0x48);
 	fuzz("/dev/llamactl", 0, 12);
 	fuzz_load();
+	fuzz("/dev/llamactl", 0x51, 0x58);
+	/* Whatever it was made to: awake, for all, and without limits for us. */
+	fuzz_limits();
+	free_again();
 	memset(&t, 0, sizeof(t));
 	setitimer(ITIMER_REAL, &t, NULL);
 	for (i = 0; i < ROUNDS; i++)

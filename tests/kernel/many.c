@@ -194,8 +194,12 @@ static void test_prefix(int ctl)
 	CHECK("register a prompt", !ioctl(ctl, LLAMUX_CTL_PREFIX, &pre));
 	pre.flags = LLAMUX_PREFIX_DROP;
 	CHECK("and forget it", !ioctl(ctl, LLAMUX_CTL_PREFIX, &pre));
-	pre.flags = 2;
+	pre.flags = 4;
 	FAILS("unknown flags", ioctl(ctl, LLAMUX_CTL_PREFIX, &pre), EINVAL);
+	pre.flags = LLAMUX_PREFIX_REMOVE;
+	pre.id = ~0ull;
+	FAILS("no such prompt", ioctl(ctl, LLAMUX_CTL_PREFIX, &pre), ENOENT);
+	pre.id = 0;
 	pre.flags = 0;
 	pre.len = 0;
 	FAILS("no text", ioctl(ctl, LLAMUX_CTL_PREFIX, &pre), EMSGSIZE);
@@ -393,8 +397,83 @@ static void test_limits(int ctl)
 	CHECK("no limit", !ioctl(ctl, LLAMUX_CTL_LIMIT, &l));
 	st = ask_as(OTHER, 7778, 10);
 	CHECK("it begins", st.n_prompt);
-	l.reserved = 1;
-	FAILS("reserved", ioctl(ctl, LLAMUX_CTL_LIMIT, &l), EINVAL);
+	l.set = 8;
+	FAILS("no such limit", ioctl(ctl, LLAMUX_CTL_LIMIT, &l), EINVAL);
+}
+
+/* A column of @uid's row in /proc/llamux/users. */
+static long long users(unsigned int uid, int column)
+{
+	FILE *f = fopen("/proc/llamux/users", "re");
+	long long v[5] = { -1, -1, -1, -1, -1 };
+	char line[256];
+
+	while (f && fgets(line, sizeof(line), f))
+		if (sscanf(line, "%lld %lld %lld %lld %lld", &v[0], &v[1],
+			   &v[2], &v[3], &v[4]) >= 4 && v[0] == uid)
+			break;
+	if (f)
+		fclose(f);
+	return v[0] == uid ? v[column] : -1;
+}
+
+/*
+ * As a user who may have so much KV: a conversation that needs more ends with
+ * EDQUOT, and goes on when it may; one that is idle makes room for the next.
+ */
+static int with_little_kv(int lift, int lifted)
+{
+	char buf[256];
+	int a = session(1, 4), b = session(2, 4), c, bad = 0;
+
+	bad |= say(a, 8000, 40) || drain(a, buf, sizeof(buf)) <= 0;
+	bad |= (say(b, 8001, 40) || drain(b, buf, sizeof(buf)) <= 0) << 1;
+	bad |= (say(b, 8002, 4) || drain(b, buf, sizeof(buf)) <= 0) << 2;
+	bad |= (say(a, 8003, 4) || drain(a, buf, sizeof(buf)) <= 0) << 3;
+	c = session(3, 4);
+	bad |= (say(c, 8004, 800) || drain(c, buf, sizeof(buf)) != -1 ||
+		errno != EDQUOT) << 4;
+	bad |= (set_yes_no(c) != -1 || errno != EDQUOT) << 5;
+	write(lift, "", 1);
+	read(lifted, buf, 1);
+	bad |= (say(c, 8005, 1) || drain(c, buf, sizeof(buf)) <= 0) << 6;
+	return bad;
+}
+
+static void test_kv_limit(int ctl)
+{
+	struct llamux_limit l = { .uid = OTHER, .set = LLAMUX_LIMIT_KV };
+	struct llamux_stats st;
+	int lift[2], lifted[2], status, fd = session(7, 4);
+	char buf[256];
+	pid_t pid;
+
+	say(fd, 7999, 4);
+	drain(fd, buf, sizeof(buf));
+	ioctl(fd, LLAMUX_IOC_STATS, &st);
+	close(fd);
+	/* What is kept of earlier prompts counts, and goes when it must. */
+	l.max_kv = 4 * st.kv_bytes;
+	CHECK("a page is known", st.kv_bytes);
+	CHECK("a limit of KV", !ioctl(ctl, LLAMUX_CTL_LIMIT, &l) &&
+	      !pipe(lift) && !pipe(lifted));
+	pid = fork();
+	if (!pid) {
+		if (setresuid(OTHER, OTHER, OTHER))
+			_exit(255);
+		_exit(with_little_kv(lift[1], lifted[0]));
+	}
+	read(lift[0], buf, 1);
+	CHECK("no more is had", users(OTHER, 3) >= 0 &&
+	      users(OTHER, 3) <= (long long)l.max_kv);
+	CHECK("it is told", users(OTHER, 4) == (long long)l.max_kv);
+	l.max_kv = 0;
+	CHECK("no limit", !ioctl(ctl, LLAMUX_CTL_LIMIT, &l));
+	write(lifted[1], "", 1);
+	waitpid(pid, &status, 0);
+	printf("     faults with little KV: %#x\n", WEXITSTATUS(status));
+	CHECK("idle ones make room, others end with EDQUOT and go on",
+	      WIFEXITED(status) && !WEXITSTATUS(status));
 }
 
 static long long mem_free(void)
@@ -444,6 +523,7 @@ int main(void)
 	test_fork();
 	test_fork_grammar();
 	test_limits(ctl);
+	test_kv_limit(ctl);
 	test_idle();
 	return check_end();
 }

@@ -77,6 +77,7 @@ struct lx_block {
 	size_t size;
 	u32 source;
 	u32 order;
+	void *note;		/* the host's, too */
 };
 
 /* What an allocation is for: accounting and placement, nothing more. */
@@ -124,7 +125,8 @@ struct lx_host_ops {
 	/*
 	 * The same for what is a session's, a KV page or a grammar, charged to
 	 * @account (lx_session_join()). NULL: block_alloc() serves. -LX_EDQUOT:
-	 * the account has no room.
+	 * more than the account may have; -LX_ENOSPC: what it is charged to is
+	 * full, where the machine is not.
 	 */
 	int (*charged_alloc)(struct lx_host *h, struct lx_block *b, size_t size,
 			     enum lx_mem kind, void *account);

@@ -56,12 +56,12 @@ struct lx_grammar;
 
 /*
  * In one block of memory, charged to @account (lx_host_ops.charged_alloc()).
- * -LX_EINVAL what is wrong with @blob, -LX_ENOMEM, -LX_EDQUOT.
+ * -LX_EINVAL what is wrong with @blob, or what that returns.
  */
 int lx_grammar_new(struct lx_host *h, const struct lx_lexicon *x,
 		   void *account, const void *blob, size_t n,
 		   struct lx_grammar **out, struct lx_error *err);
-/* One more, at the same place of the same sentence. -LX_ENOMEM, -LX_EDQUOT. */
+/* One more, at the same place of the same sentence; errors as those. */
 int lx_grammar_copy(const struct lx_grammar *g, void *account,
 		    struct lx_grammar **out);
 u64 lx_grammar_memory(const struct lx_grammar *g);

@@ -317,7 +317,7 @@ void lx_engine_give_lexicon(struct lx_engine *e, struct lx_lexicon *x);
  * Answers follow this grammar (grammar.h) from the next turn on; @n 0: none.
  * Its memory is charged to the session's account; idle KV goes for it.
  * -LX_EINVAL what is wrong with it, or no lexicon; -LX_E2BIG, -LX_EBUSY in
- * mid-turn, -LX_ENOMEM.
+ * mid-turn, -LX_ENOMEM, -LX_EDQUOT.
  */
 int lx_session_set_grammar(struct lx_session *s, const void *blob, size_t n,
 			   struct lx_error *err);
@@ -401,7 +401,7 @@ void lx_session_schedule(struct lx_session *s, u32 weight, bool urgent);
 /*
  * A second session with the same conversation, parameters, grammar and place;
  * pages are shared until one of them writes. What was not read stays with @s.
- * -LX_EBUSY while a turn runs, -LX_ENOMEM.
+ * -LX_EBUSY while a turn runs, -LX_ENOMEM, -LX_EDQUOT.
  */
 int lx_session_fork(struct lx_session *s, void *account,
 		    struct lx_session **out);

@@ -17,7 +17,7 @@
  * Errors of open: EAGAIN more sessions than the module's max_sessions, EDQUOT
  * more than the user may have (user_sessions, LLAMUX_CTL_LIMIT). Errors of
  * read and write: ENODEV no model, EMSGSIZE prompt beyond the context, EDQUOT
- * the user's tokens of this minute are used up, ENOMEM (also when the KV of
+ * the user's tokens of this minute are used up, or its KV (max_kv); ENOMEM (also when the KV of
  * the conversation does not fit into the memory cgroup of its opener), EAGAIN
  * no text yet (O_NONBLOCK), EBUSY, EIO the computation failed, or the disk of a
  * streamed model (LLAMUX_LOAD_STREAM), EBADMSG its file is corrupt,
@@ -469,31 +469,43 @@ struct llamux_progress {
 	__u64 done, total;	/* bytes */
 };
 
+/* llamux_limit.set: which of the fields are to be changed; 0: all */
+#define LLAMUX_LIMIT_SESSIONS (1u << 0)
+#define LLAMUX_LIMIT_TOKENS (1u << 1)
+#define LLAMUX_LIMIT_KV (1u << 2)
+
 /*
  * LLAMUX_CTL_LIMIT: what a user may have. Zeros: no limits of its own. A turn
  * that starts with no tokens left fails with EDQUOT; one that has started goes
- * on. Prompt and answer count; a minute's worth can be saved up.
+ * on. Prompt and answer count; a minute's worth can be saved up. @max_kv is for
+ * KV and grammars of all its conversations: before a turn that needs more fails
+ * with EDQUOT, others of its conversations that are idle give theirs, to be
+ * computed again. /proc/llamux/users shows what is had and what may be.
  */
 struct llamux_limit {
 	__u32 uid;
 	__u32 max_sessions;	/* open; 0: the module's user_sessions */
 	__u32 tokens_per_minute;	/* 0: any number */
-	__u32 reserved;
+	__u32 set;		/* LLAMUX_LIMIT_* */
+	__u64 max_kv;		/* bytes; 0: the module's user_kv */
 };
 
 #define LLAMUX_PREFIX_DROP (1u << 0)	/* forget all of this model; no text */
+#define LLAMUX_PREFIX_REMOVE (1u << 1)	/* forget @id; no name, no text */
 
 /*
  * LLAMUX_CTL_PREFIX: compute a system prompt once, for everybody: whoever's
  * conversation begins with it starts sooner, and can tell. Waits. Forgotten
- * when the model is unloaded. At most 1 MiB. Errors: ENOENT no such model,
- * ENOSPC 64 are there, EMSGSIZE, ENOMEM, EINTR.
+ * when the model is unloaded. At most 1 MiB. Errors: ENOENT no such model or
+ * @id, ENOSPC 64 are there, EMSGSIZE, ENOMEM, EINTR. /proc/llamux/prefixes, for
+ * root, shows them with their ids.
  */
 struct llamux_prefix {
 	char name[LLAMUX_NAME_MAX];	/* of the model; empty: the default */
 	__u64 text;		/* const char * */
 	__u32 len;
-	__u32 flags;		/* LLAMUX_PREFIX_DROP */
+	__u32 flags;		/* LLAMUX_PREFIX_* */
+	__u64 id;		/* with LLAMUX_PREFIX_REMOVE */
 };
 
 /* llamux_attr.set: which of the fields are to be changed */
