@@ -23,10 +23,7 @@ int llamux_do_stops(struct llamux_session *s, void *arg)
 	if (in->reserved ||
 	    in->len > LLAMUX_MAX_STOPS * (LLAMUX_MAX_STOP_BYTES + 1))
 		return -EINVAL;
-	err = llamux_session_bind(s);
-	if (err)
-		return err;
-	text = llamux_copy_in(in->text, in->len);
+	text = llamux_bind_copy(s, in->text, in->len);
 	if (IS_ERR(text))
 		return PTR_ERR(text);
 	mutex_lock(&s->model->lock);
@@ -47,10 +44,7 @@ int llamux_do_bias(struct llamux_session *s, void *arg)
 		     LLAMUX_BIAS_NEVER != LX_BIAS_NEVER);
 	if (in->reserved || in->n > LLAMUX_MAX_BIAS)
 		return -EINVAL;
-	err = llamux_session_bind(s);
-	if (err)
-		return err;
-	bias = llamux_copy_in(in->bias, in->n * sizeof(*bias));
+	bias = llamux_bind_copy(s, in->bias, in->n * sizeof(*bias));
 	if (IS_ERR(bias))
 		return PTR_ERR(bias);
 	mutex_lock(&s->model->lock);
@@ -134,10 +128,7 @@ int llamux_do_score(struct llamux_session *s, void *arg)
 		     LLAMUX_MAX_CHOICE_BYTES != LX_MAX_CHOICE_BYTES);
 	if (!in->n || in->n > LX_MAX_CHOICES || in->len > LX_MAX_CHOICE_BYTES)
 		return -EINVAL;
-	err = llamux_session_bind(s);
-	if (err)
-		return err;
-	text = llamux_copy_in(in->text, in->len);
+	text = llamux_bind_copy(s, in->text, in->len);
 	if (IS_ERR(text))
 		return PTR_ERR(text);
 	ends = llamux_copy_in(in->ends, in->n * sizeof(*ends));

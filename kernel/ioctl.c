@@ -38,6 +38,13 @@ void *llamux_copy_in(u64 from, size_t n)
 	return p;
 }
 
+void *llamux_bind_copy(struct llamux_session *s, u64 from, size_t n)
+{
+	int err = llamux_session_bind(s);
+
+	return err ? ERR_PTR(err) : llamux_copy_in(from, n);
+}
+
 void llamux_copied_free(void *p)
 {
 	if (!ZERO_OR_NULL_PTR(p))
@@ -157,10 +164,7 @@ static int do_write(struct llamux_session *s, void *arg)
 		return -EINVAL;
 	if (in->len > TEXT_MAX)
 		return -EMSGSIZE;
-	err = llamux_session_bind(s);
-	if (err)
-		return err;
-	text = llamux_copy_in(in->text, in->len);
+	text = llamux_bind_copy(s, in->text, in->len);
 	if (IS_ERR(text))
 		return PTR_ERR(text);
 	err = llamux_session_add(s, in->role, text, in->len, in->flags);
@@ -218,10 +222,7 @@ static int do_tokenize(struct llamux_session *s, void *arg)
 		return -EINVAL;
 	if (io->len > TEXT_MAX)
 		return -EMSGSIZE;
-	err = llamux_session_bind(s);
-	if (err)
-		return err;
-	text = llamux_copy_in(io->text, io->len);
+	text = llamux_bind_copy(s, io->text, io->len);
 	if (IS_ERR(text))
 		return PTR_ERR(text);
 	err = tokenize(s, io, text);
@@ -276,13 +277,10 @@ static int do_detokenize(struct llamux_session *s, void *arg)
 		return -EINVAL;
 	if (io->n_ids > TEXT_MAX / sizeof(*ids))
 		return -EMSGSIZE;
-	err = llamux_session_bind(s);
-	if (err)
-		return err;
-	v = lx_model_vocab(s->model->lx);
-	ids = llamux_copy_in(io->ids, io->n_ids * sizeof(*ids));
+	ids = llamux_bind_copy(s, io->ids, io->n_ids * sizeof(*ids));
 	if (IS_ERR(ids))
 		return PTR_ERR(ids);
+	v = lx_model_vocab(s->model->lx);
 	err = -EINVAL;
 	for (i = 0; i < io->n_ids; i++)
 		if (ids[i] < 0 || ids[i] >= lx_vocab_n_tokens(v))
@@ -377,16 +375,13 @@ static int do_eval(struct llamux_session *s, void *arg)
 	void *out = NULL;
 	size_t size;
 	s32 *ids;
-	int err;
+	int err = 0;
 
 	if (in->reserved)
 		return -EINVAL;
 	if (in->n_ids > TEXT_MAX / sizeof(*ids))
 		return -EMSGSIZE;
-	err = llamux_session_bind(s);
-	if (err)
-		return err;
-	ids = llamux_copy_in(in->ids, in->n_ids * sizeof(*ids));
+	ids = llamux_bind_copy(s, in->ids, in->n_ids * sizeof(*ids));
 	if (IS_ERR(ids))
 		return PTR_ERR(ids);
 	size = (size_t)lx_model_info(s->model->lx)->n_vocab * sizeof(u32);

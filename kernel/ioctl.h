@@ -17,6 +17,8 @@ long llamux_ioctl(struct llamux_session *s, unsigned int cmd, void __user *arg);
  * ERR_PTR(-ENOMEM).
  */
 void *llamux_copy_in(u64 from, size_t n);
+/* The same, once the session has a model; or why it has none. */
+void *llamux_bind_copy(struct llamux_session *s, u64 from, size_t n);
 void llamux_copied_free(void *p);
 
 /* generate.c */

@@ -157,6 +157,17 @@ static int meet_types(struct schema *s, struct json_value *old,
 	return 0;
 }
 
+/* @old is @list from now on, unless making that has failed. */
+static int become(struct json_value *old, const struct json_value *list, int ret)
+{
+	if (ret)
+		return ret;
+	old->first = list->first;
+	old->n = list->n;
+	old->same = NULL;
+	return 0;
+}
+
 /* Values that are in both lists. */
 static int meet_values(struct schema *s, struct json_value *old,
 		       const struct json_value *v)
@@ -176,12 +187,7 @@ static int meet_values(struct schema *s, struct json_value *old,
 			}
 	if (!ret && !list->n)
 		ret = schema_fail(s, -EINVAL, "schema: no value fits all of 'allOf'");
-	if (ret)
-		return ret;
-	old->first = list->first;
-	old->n = list->n;
-	old->same = NULL;
-	return 0;
+	return become(old, list, ret);
 }
 
 /* The larger or smaller number of the two. */
@@ -213,12 +219,7 @@ static int add_names(struct schema *s, struct json_value *old,
 		for (const struct json_value *m = i ? v->first : old->first;
 		     !ret && m; m = m->next)
 			ret = add_copy(s, list, m);
-	if (ret)
-		return ret;
-	old->first = list->first;
-	old->n = list->n;
-	old->same = NULL;
-	return 0;
+	return become(old, list, ret);
 }
 
 /* Each way of the first with the whole second list. */
@@ -238,10 +239,7 @@ static int meet_ways(struct schema *s, struct json_value *old,
 	append(second, ways, name);
 	for (const struct json_value *m = old->first; !ret && m; m = m->next)
 		ret = add_both(s, list, m, second, NULL);
-	old->first = list->first;
-	old->n = list->n;
-	old->same = NULL;
-	return ret;
+	return become(old, list, ret);
 }
 
 static int meet(struct schema *s, struct json_value *old,
