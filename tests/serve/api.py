@@ -25,6 +25,13 @@ def test_models(g):
     r = g.ask("/v1/models").json()
     check("models", r["object"] == "list" and
           r["data"][0]["id"] == "llamux-default", r)
+    for name in ("llamux-default", "llamux-default:latest", "default"):
+        check("model " + name, g.ask("/v1/models/" + name).json() == r["data"][0])
+    other = g.ask("/v1/models/nobody")
+    check("no such model", other.status == 404 and
+          other.json()["error"]["code"] == "model_not_found", other.text)
+    for path in ("/v1/models/", "/v1/models/a/b", "/v1/models/" + "x" * 3000):
+        check(path[:20], g.ask(path).status == 404)
     r = g.ask("/api/tags").json()["models"][0]
     check("tags", r["name"] == "llamux-default" and r["size"] > 0 and
           r["details"]["format"] == "gguf", r)

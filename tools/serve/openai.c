@@ -14,20 +14,41 @@
 
 /* ---- models ---- */
 
+static json_t *model_object(const struct request *r, json_t *model)
+{
+	time_t since = time(NULL) - (time_t)((now_ns() -
+			r->server->metrics.start_ns) / 1000000000u);
+
+	return json_pack("{s:O, s:s, s:I, s:s}",
+			 "id", json_object_get(model, "name"),
+			 "object", "model", "created", (json_int_t)since,
+			 "owned_by", "llamux");
+}
+
+enum MHD_Result openai_model(struct request *r)
+{
+	json_t *model = *r->name ?
+			backend_model(&r->server->backend, r->name) : NULL;
+	json_t *reply;
+
+	if (!model) {
+		problem_set(&r->problem, 404, "model_not_found",
+			    "the model '%.100s' is not loaded", r->name);
+		return reply_problem(r);
+	}
+	reply = model_object(r, model);
+	json_decref(model);
+	return reply_json(r, 200, reply);
+}
+
 enum MHD_Result openai_models(struct request *r)
 {
 	json_t *list = backend_models(&r->server->backend), *model;
 	json_t *data = json_array();
-	time_t since = time(NULL) - (time_t)((now_ns() -
-			r->server->metrics.start_ns) / 1000000000u);
 	size_t i;
 
 	json_array_foreach(list, i, model)
-		json_array_append_new(data, json_pack(
-			"{s:O, s:s, s:I, s:s}",
-			"id", json_object_get(model, "name"),
-			"object", "model", "created", (json_int_t)since,
-			"owned_by", "llamux"));
+		json_array_append_new(data, model_object(r, model));
 	json_decref(list);
 	return reply_json(r, 200, json_pack("{s:s, s:o}", "object", "list",
 					    "data", data));

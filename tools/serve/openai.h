@@ -8,6 +8,7 @@
 #include "request.h"
 
 enum MHD_Result openai_models(struct request *r);
+enum MHD_Result openai_model(struct request *r);
 enum MHD_Result openai_chat(struct request *r);
 enum MHD_Result openai_completions(struct request *r);
 enum MHD_Result openai_embeddings(struct request *r);

@@ -28,6 +28,7 @@ struct request *request_new(struct server *s, struct MHD_Connection *mhd,
 {
 	struct request *r = calloc(1, sizeof(*r));
 	const union MHD_ConnectionInfo *info;
+	const char *behind;
 	bool known;
 
 	if (!r)
@@ -39,6 +40,9 @@ struct request *request_new(struct server *s, struct MHD_Connection *mhd,
 				       MHD_CONNECTION_INFO_SOCKET_CONTEXT);
 	r->connection = info ? info->socket_context : NULL;
 	r->route = route_find(method, path, &known);
+	behind = r->route ? route_name(r->route, path) : NULL;
+	if (behind)
+		snprintf(r->name, sizeof(r->name), "%s", behind);
 	r->dialect = !strncmp(path, "/api/", 5) ? DIALECT_OLLAMA :
 						  DIALECT_OPENAI;
 	if (!r->connection)

@@ -7,6 +7,7 @@
 
 #include <microhttpd.h>
 
+#include "llamux.h"
 #include "problem.h"
 #include "text.h"
 
@@ -21,6 +22,7 @@ struct request {
 	struct MHD_Connection *mhd;
 	struct connection *connection;
 	const struct route *route;	/* NULL: there is no such path */
+	char name[LLAMUX_NAME_MAX + 16];	/* behind the route's path */
 	enum dialect dialect;
 	struct buffer body;
 	size_t taken;		/* of the server's budget for bodies, bytes */

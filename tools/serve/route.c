@@ -16,6 +16,7 @@ static const struct route routes[] = {
 	{ "GET", "/metrics", DIALECT_OPENAI, false, metrics_serve },
 	{ "GET", "/llamux/status", DIALECT_OPENAI, false, status_serve },
 	{ "GET", "/v1/models", DIALECT_OPENAI, false, openai_models },
+	{ "GET", "/v1/models/", DIALECT_OPENAI, false, openai_model },
 	{ "POST", "/v1/chat/completions", DIALECT_OPENAI, false, openai_chat },
 	{ "POST", "/v1/completions", DIALECT_OPENAI, false,
 	  openai_completions },
@@ -34,6 +35,19 @@ static const struct route routes[] = {
 
 _Static_assert(N_ROUTES <= MAX_ROUTES, "the counters are too few");
 
+const char *route_name(const struct route *route, const char *path)
+{
+	size_t n = strlen(route->path);
+
+	return n > 1 && route->path[n - 1] == '/' &&
+	       !strncmp(path, route->path, n) && path[n] ? path + n : NULL;
+}
+
+static bool matches(const struct route *r, const char *path)
+{
+	return !strcmp(path, r->path) || route_name(r, path);
+}
+
 const struct route *route_find(const char *method, const char *path,
 			       bool *known)
 {
@@ -41,7 +55,7 @@ const struct route *route_find(const char *method, const char *path,
 	if (!strcmp(method, "HEAD"))
 		method = "GET";
 	for (size_t i = 0; i < N_ROUTES; i++) {
-		if (strcmp(routes[i].path, path))
+		if (!matches(&routes[i], path))
 			continue;
 		*known = true;
 		if (!strcmp(routes[i].method, method))

@@ -11,7 +11,7 @@
 
 struct route {
 	const char *method;	/* GET also serves HEAD */
-	const char *path;
+	const char *path;	/* with a / at its end: of a name behind it */
 	enum dialect dialect;
 	bool open;		/* on TCP too, no token is asked for */
 	enum MHD_Result (*serve)(struct request *r);
@@ -22,6 +22,8 @@ struct route {
  */
 const struct route *route_find(const char *method, const char *path,
 			       bool *known);
+/* The name behind the route's path; NULL: it has none. */
+const char *route_name(const struct route *route, const char *path);
 /* In the order of the table, NULL at its end: for the counters. */
 const struct route *route_at(unsigned int i);
 unsigned int route_index(const struct route *route);
