@@ -48,7 +48,9 @@ static bool load_valid(const struct llamux_load *in)
 		return false;
 	if (!in->n_fds || in->n_fds > LLAMUX_MAX_FILES || in->reserved ||
 	    in->reserved2 || in->kv_type > LLAMUX_KV_Q4_0 ||
-	    in->flags & ~(LLAMUX_LOAD_DEFAULT | LOAD_PLACES))
+	    in->flags & ~(LLAMUX_LOAD_DEFAULT | LLAMUX_LOAD_ONCE | LOAD_PLACES))
+		return false;
+	if (in->flags & LLAMUX_LOAD_ONCE && in->flags & LLAMUX_LOAD_STREAM)
 		return false;
 	if (hweight32(in->flags & LOAD_PLACES) > 1)
 		return false;

@@ -221,7 +221,10 @@ int llamux_loop(void *data)
 
 	set_freezable();
 	m->result = load(m);
-	llamux_source_allow_write(&m->source);
+	if (m->once)
+		llamux_source_close(&m->source);
+	else
+		llamux_source_allow_write(&m->source);
 	complete_all(&m->loaded);
 	if (!m->result) {
 		while (!kthread_should_stop()) {

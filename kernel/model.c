@@ -274,6 +274,7 @@ static struct llamux_model *model_new(const struct llamux_load *load)
 	m->params.kv_type = load->kv_type;
 	strscpy(m->as_type, load->as_type, sizeof(m->as_type));
 	m->budget = load->memory;
+	m->once = load->flags & LLAMUX_LOAD_ONCE;
 	INIT_WORK(&m->put_work, put_work);
 	init_completion(&m->loaded);
 	mutex_init(&m->lock);

@@ -52,6 +52,7 @@ struct llamux_model {
 	struct lx_engine_params params;
 	char as_type[LLAMUX_TYPE_MAX];	/* "": as in the file */
 	u64 budget;			/* to stream in, bytes; 0: the least */
+	bool once;			/* files are closed when they are read */
 	u64 done, total;		/* bytes, while loading */
 
 	struct task_struct *thread;

@@ -168,6 +168,8 @@ int llamux_source_keep(struct llamux_source *s)
 	int err = 0;
 	u32 i;
 
+	if (!s->n)
+		return -ESTALE;	/* closed */
 	if (s->denied)
 		return 0;
 	for (i = 0; i < s->n && !err; i++) {

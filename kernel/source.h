@@ -35,11 +35,12 @@ int llamux_source_open(struct llamux_source *s, const s32 __user *fds, u32 n,
 		       bool direct, const bool *cancel);
 /*
  * Before it is read again: as it was when it was first read, and not written
- * to till allow_write. -ETXTBSY, -ESTALE it was changed. Once more is no harm.
+ * to till allow_write. -ETXTBSY, -ESTALE it was changed, or closed. Once more is no harm.
  */
 int llamux_source_keep(struct llamux_source *s);
 /* Everything was read: writers may come again, unless it is read again. */
 void llamux_source_allow_write(struct llamux_source *s);
+/* Once more is no harm. */
 void llamux_source_close(struct llamux_source *s);
 
 #endif

@@ -15,7 +15,7 @@
 #include "reserve.h"
 
 enum { OPT_NAME = 0x100, OPT_DEFAULT, OPT_CTX, OPT_SESSIONS, OPT_KV,
-       OPT_FIT, OPT_RESERVE };
+       OPT_FIT, OPT_RESERVE, OPT_ONCE };
 
 struct load {
 	struct llamux_load arg;
@@ -48,6 +48,9 @@ static int handle_load(void *ctx, int val, const char *arg)
 		break;
 	case OPT_FIT:
 		o->fit = true;
+		break;
+	case OPT_ONCE:
+		o->arg.flags |= LLAMUX_LOAD_ONCE;
 		break;
 	case OPT_RESERVE:
 		ok = parse_reserve(arg, &o->reserve);
@@ -180,6 +183,7 @@ static int main_load(struct globals *g, int argc, char **argv)
 		{ "kv", required_argument, NULL, OPT_KV },
 		{ "fit", no_argument, NULL, OPT_FIT },
 		{ "reserve", required_argument, NULL, OPT_RESERVE },
+		{ "once", no_argument, NULL, OPT_ONCE },
 		{ 0 }
 	};
 	struct llamux_message msg = { "" };
@@ -201,6 +205,8 @@ static int main_load(struct globals *g, int argc, char **argv)
 		return usage_error("--fit chooses whether to stream");
 	if (o.reserve.flag && (o.fit || g->stream))
 		return usage_error("--reserve goes with neither --fit nor --stream");
+	if (o.arg.flags & LLAMUX_LOAD_ONCE && (o.fit || g->stream))
+		return usage_error("--once goes with neither --fit nor --stream");
 	if (g->stream)
 		o.arg.flags |= LLAMUX_LOAD_STREAM;
 	o.arg.memory = g->memory;
@@ -257,7 +263,8 @@ const struct command command_load = {
 	"  --sessions N        full contexts to plan memory for\n"
 	"  --kv f16|f32|q8_0|q4_0  type of the KV cache\n"
 	"  --fit               give up what must be so that it fits\n"
-	"  --reserve hugetlb|memmap  weights in memory that was set aside\n",
+	"  --reserve hugetlb|memmap  weights in memory that was set aside\n"
+	"  --once              let go of the file when it was read\n",
 	.main = main_load,
 };
 

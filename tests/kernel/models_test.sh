@@ -106,6 +106,21 @@ check "out of memory: it sleeps at once" becomes m asleep
 ask >"$TMP/got"
 "$CTL" attr m pin=0 keep=0 >/dev/null
 
+# Files that are let go of.
+mkdir "$TMP/fs" && mount -t tmpfs none "$TMP/fs" && cp "$TMP/m" "$TMP/fs"
+"$LLAMUX" load --name kept --ctx 128 "$TMP/fs/m" || exit 1
+refused "a model keeps its file" umount "$TMP/fs"
+"$LLAMUX" unload kept
+wait_gone kept
+check "load --once" "$LLAMUX" load --once --name once --ctx 128 "$TMP/fs/m"
+sleep 0.5
+check "one that was loaded so does not" umount "$TMP/fs"
+refused "it cannot sleep" "$CTL" attr once keep=1
+check "it says so" grep -qi 'stale' "$TMP/refused"
+check "it answers" [ -n "$("$LLAMUX" -m once ask --raw -n 4 x)" ]
+"$LLAMUX" unload once
+refused "--once and --stream" "$LLAMUX" load --once --stream "$TMP/m"
+
 # Roles.
 "$CTL" load other -c 128 "$TMP/m" || exit 1
 refused "nobody has the role" "$LLAMUX" -m @log ask x

@@ -406,6 +406,7 @@ struct llamux_salt {
 #define LLAMUX_LOAD_STREAM (1u << 1)	/* layers are read when needed */
 #define LLAMUX_LOAD_HUGETLB (1u << 2)	/* weights lie in @reserve_fd */
 #define LLAMUX_LOAD_MEMMAP (1u << 3)	/* in the range of the module */
+#define LLAMUX_LOAD_ONCE (1u << 4)	/* files are closed when they are read */
 
 /* Of the KV cache: 16, 32, 8.5 and 4.5 bits a value. */
 #define LLAMUX_KV_F16 0
@@ -444,6 +445,10 @@ struct llamux_salt {
  * With LLAMUX_LOAD_MEMMAP they lie in the memory that was set aside at boot and
  * is named by the module's parameter "reserve"; ENOMEM: there is not enough of
  * it, or none. Neither goes with the other or with LLAMUX_LOAD_STREAM (EINVAL).
+ *
+ * Files stay open as long as the model is there, unless LLAMUX_LOAD_ONCE is given,
+ * for those that are memory themselves (an initramfs): the model can never sleep
+ * then. Not with LLAMUX_LOAD_STREAM (EINVAL).
  */
 struct llamux_load {
 	__u64 fds;		/* const __s32 * */
@@ -527,7 +532,7 @@ struct llamux_prefix {
  * was kept open and is not written to meanwhile. A role is had by one model at
  * a time; LLAMUX_IOC_SET_MODEL takes "@chat", "@log", "@oom", "@complete" for a
  * name. Errors: ENOENT, EINVAL, ETXTBSY a file is open for writing, ESTALE it
- * was changed since it was read.
+ * was changed since it was read, or let go of (LLAMUX_LOAD_ONCE).
  */
 struct llamux_attr {
 	char name[LLAMUX_NAME_MAX];
