@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Threads of a streamed model that wait for its disk: beside the workers, who
- * compute, and with no floating point of their own.
+ * Threads that wait for a file while a model is loaded or streamed, beside the
+ * workers, who compute. What they have read they pack, in sections of a tile.
  */
 #include <linux/err.h>
 #include <linux/freezer.h>
