@@ -242,7 +242,8 @@ bench: ## Measure prefill and decode speed of MODEL
 # Where a step's time goes; matrix kernels alone.
 $(BUILD)/bench/%: bench/%.c $(LIBS)
 	@mkdir -p $(@D)
-	$(call short,CC)$(CC) $(BASE) -pthread $(ENGINE_INC) -Iuser $(LDFLAGS) -o $@ $< \
+	$(call short,CC)$(CC) $(BASE) -pthread $(ENGINE_INC) -Iuser -Iinclude/uapi \
+		$(LDFLAGS) -o $@ $< \
 		$(BUILD)/liblx.a
 
 .PHONY: bench-steps
@@ -274,6 +275,27 @@ bench-bed: ## Measure MODEL in the module of a booted kernel: speed, start, late
 	@beds/run $(BENCH_BED) -m 8G -t 1800 -- bench/bed.py $(BENCH_ARGS) \
 		"$$(beds/build-module $(BENCH_BED) | tail -n 1)" $(BUILD)/bench/model.gguf
 	@rm -f $(BUILD)/bench/model.gguf
+
+# Where and from what it was measured; the bed cannot know.
+BENCH_ABOUT = -e "BENCH_MACHINE=$$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1), $$(nproc) CPUs" \
+	-e "BENCH_COMPILER=$$($(CC) --version | head -n 1)" \
+	-e "BENCH_COMMIT=$$(git describe --always --dirty)" \
+	-e "BENCH_LOAD=$$(cut -d' ' -f1-3 /proc/loadavg)" \
+	-e "BENCH_MODEL=$(notdir $(MODEL))"
+
+.PHONY: bench-many
+bench-many: ## Measure many conversations with MODEL in a booted kernel, into build/bench-many.json
+	@scripts/deps.sh build
+	@$(MAKE) --no-print-directory $(JOBS) command $(BUILD)/bench/many >&2
+	@ln -f "$(MODEL)" $(BUILD)/bench/model.gguf 2>/dev/null || \
+		cp "$(MODEL)" $(BUILD)/bench/model.gguf
+	@beds/run $(BENCH_BED) -m 6G -t 3600 $(BENCH_ABOUT) \
+		-e "BENCH_COMMAND=make bench-many BENCH_ARGS='$(BENCH_ARGS)'" \
+		-- bench/many.py $(BENCH_ARGS) \
+		"$$(beds/build-module $(BENCH_BED) | tail -n 1)" $(BUILD)/bench/model.gguf \
+		>$(BUILD)/bench-many.json
+	@rm -f $(BUILD)/bench/model.gguf
+	@cat $(BUILD)/bench-many.json
 
 PEER_TREE ?= build/peer
 
