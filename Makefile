@@ -10,7 +10,7 @@
 #	BED=qemu-6.12 MODEL=file.gguf	run: in which kernel, on what
 #	PROMPT=text ASK="--temp 0"	run: a question, options of llamux ask
 #	T="cli @uml"	test: those whose name contains one of these
-#	BENCH_ARGS="-d 4096"	bench: options of llamux bench
+#	BENCH_ARGS="-r 5"	bench, bench-*: options of bench/run.py and its like
 #	KDIR=directory	module: the kernel's headers
 #	PREFIX=/usr/local DESTDIR=directory	install, uninstall
 
@@ -84,8 +84,8 @@ ENGINE_INT += -mgeneral-regs-only
 FP_SRC += $(wildcard engine/arch/arm64/*.c)
 endif
 
-LX_SRC := user/host.c user/map.c user/slab.c user/pool.c user/crew.c user/files.c \
-	user/local.c user/output.c user/quantize.c user/shared.c
+LX_SRC := user/host.c user/map.c user/numa.c user/slab.c user/pool.c user/crew.c \
+	user/files.c user/local.c user/output.c user/quantize.c user/shared.c
 GRAMMAR_SRC := user/gbnf.c user/gbnf_emit.c user/jsonread.c user/schema.c \
 	user/schema_merge.c user/schema_number.c user/schema_object.c \
 	user/schema_string.c user/schema_text.c
@@ -234,13 +234,14 @@ check: ## Check style, layering, objects and shell scripts
 	@scripts/check
 
 .PHONY: bench
-bench: ## Measure prefill and decode speed of MODEL
-	@scripts/deps.sh build
-	@$(MAKE) --no-print-directory $(JOBS) command >&2
-	@$(BUILD)/llamux bench --user -m "$(MODEL)" $(BENCH_ARGS)
+bench: ## Measure MODEL: whole runs, loading, operations, kernels; JSON and a plot
+	@scripts/deps.sh build bench
+	@$(MAKE) --no-print-directory $(JOBS) command $(BUILD)/bench/load $(BUILD)/bench/steps \
+		$(BUILD)/bench/micro >&2
+	@bench/run.py $(BENCH_ARGS) "$(MODEL)"
 
 # Where a step's time goes; matrix kernels alone.
-$(BUILD)/bench/%: bench/%.c $(LIBS)
+$(BUILD)/bench/%: bench/%.c bench/clock.h $(LIBS)
 	@mkdir -p $(@D)
 	$(call short,CC)$(CC) $(BASE) -pthread $(ENGINE_INC) -Iuser -Iinclude/uapi \
 		$(LDFLAGS) -o $@ $< \

@@ -3,7 +3,9 @@
  * Loading a model beside a copy of its file, both from the page cache, in turn:
  * threads that copy it into memory as fresh as that of the weights.
  *
- *	load [-t THREADS] [-r ROUNDS] MODEL
+ *	load [-t THREADS] [-r ROUNDS] [-j] MODEL
+ *
+ * -j: as JSON
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -15,9 +17,9 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "local.h"
 
 #define PIECE (4u << 20)
@@ -29,14 +31,6 @@ struct part {
 	char *to;
 	off_t at, end;
 };
-
-static double now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
 
 static void *copy_part(void *arg)
 {
@@ -115,13 +109,15 @@ int main(int argc, char **argv)
 	unsigned int threads = 2, rounds = 5;
 	double *copies, *loads;
 	struct stat st;
-	int c, fd;
+	int c, fd, json = 0;
 
-	while ((c = getopt(argc, argv, "t:r:")) != -1) {
+	while ((c = getopt(argc, argv, "t:r:j")) != -1) {
 		if (c == 't')
 			threads = (unsigned int)atoi(optarg);
 		else if (c == 'r')
 			rounds = (unsigned int)atoi(optarg);
+		else if (c == 'j')
+			json = 1;
 		else
 			return 2;
 	}
@@ -143,7 +139,11 @@ int main(int argc, char **argv)
 	}
 	qsort(copies, rounds, sizeof(*copies), compare);
 	qsort(loads, rounds, sizeof(*loads), compare);
-	printf("%.0f MB, %u threads: copy %.3f s (%.3f to %.3f), load %.3f s (%.3f to %.3f), ratio %.2f\n",
+	printf(json ? "{\"mb\": %.0f, \"threads\": %u, "
+	       "\"copy_s\": %.3f, \"copy_min\": %.3f, \"copy_max\": %.3f, "
+	       "\"load_s\": %.3f, \"load_min\": %.3f, \"load_max\": %.3f, "
+	       "\"ratio\": %.2f}\n" :
+	       "%.0f MB, %u threads: copy %.3f s (%.3f to %.3f), load %.3f s (%.3f to %.3f), ratio %.2f\n",
 	       (double)st.st_size * 1e-6, threads, copies[rounds / 2],
 	       copies[0], copies[rounds - 1], loads[rounds / 2], loads[0],
 	       loads[rounds - 1], loads[rounds / 2] / copies[rounds / 2]);

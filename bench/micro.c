@@ -2,18 +2,21 @@
 /*
  * Matrix kernels alone: bytes of weights and multiply-adds per second of one
  * thread, for every type and implementation, beside the speed at which the
- * same thread reads the same memory.
+ * same thread reads the same memory, and at which all threads read 2 GB.
  *
- *	micro [-k COLUMNS] [-m MEGABYTES] [-s SIMD] [TYPE...]
+ *	micro [-k COLUMNS] [-m MEGABYTES] [-s SIMD] [-t THREADS] [-j] [TYPE...]
+ *
+ * -j: as JSON
  */
 #include <getopt.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <time.h>
 #include <immintrin.h>
 
+#include "clock.h"
 #include "op.h"
 #include "lx/lx.h"
 
@@ -23,14 +26,6 @@ static const u32 types[] = {
 	LX_TYPE_IQ4_NL, LX_TYPE_IQ4_XS, LX_TYPE_MXFP4, LX_TYPE_F16,
 	LX_TYPE_BF16, LX_TYPE_F32,
 };
-
-static double now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
 
 static void *memory(size_t n)
 {
@@ -46,25 +41,61 @@ static void *memory(size_t n)
 	return p;
 }
 
-static double read_speed(const unsigned char *p, size_t n)
+#define ALL_BYTES (2ull << 30)
+#define MAX_THREADS 64
+
+struct reader {
+	pthread_t thread;
+	const unsigned char *p;
+	size_t n;
+};
+
+static void *read_all(void *arg)
 {
+	const struct reader *r = arg;
+	const unsigned long long *q = (const void *)r->p;
+	unsigned long long sum = 0;
+
+	for (size_t i = 0; i < r->n / 8; i += 8) {
+		sum += q[i] + q[i + 1] + q[i + 2] + q[i + 3] + q[i + 4] +
+		       q[i + 5] + q[i + 6] + q[i + 7];
+		__builtin_prefetch(q + i + 512);
+	}
+	__asm__ volatile("" : : "r"(sum));
+	return NULL;
+}
+
+/* Bytes a second of @threads, each in a part of its own, the best of five */
+static double read_speed(const unsigned char *p, size_t n, unsigned int threads)
+{
+	struct reader r[MAX_THREADS];
+	size_t part = n / threads / 64 * 64;
 	double best = 0.0;
 
-	for (int r = 0; r < 3; r++) {
+	for (int round = 0; round < 5; round++) {
 		double t = now();
-		unsigned long long sum = 0;
-		const unsigned long long *q = (const void *)p;
 
-		for (size_t i = 0; i < n / 8; i += 8) {
-			sum += q[i] + q[i + 1] + q[i + 2] + q[i + 3] +
-			       q[i + 4] + q[i + 5] + q[i + 6] + q[i + 7];
-			__builtin_prefetch(q + i + 512);
+		for (unsigned int i = 0; i < threads; i++) {
+			r[i] = (struct reader){ .p = p + i * part, .n = part };
+			if (pthread_create(&r[i].thread, NULL, read_all, &r[i]))
+				exit(1);
 		}
-		__asm__ volatile("" : : "r"(sum));
-		t = (double)n / (now() - t);
+		for (unsigned int i = 0; i < threads; i++)
+			pthread_join(r[i].thread, NULL);
+		t = (double)(part * threads) / (now() - t);
 		best = t > best ? t : best;
 	}
 	return best;
+}
+
+/* Memory of its own, so that caches hold none of it. */
+static double read_speed_all(unsigned int threads)
+{
+	unsigned char *p = memory(ALL_BYTES);
+	double speed = read_speed(p, ALL_BYTES, threads);
+
+	munmap(p, ALL_BYTES);
+	return speed;
 }
 
 struct rig {
@@ -122,55 +153,97 @@ static double measure(const struct lx_ops *ops, const struct rig *r, u32 type,
 	return best;
 }
 
+/* One type by one implementation: a line of the table. */
+static void print_type(const struct lx_ops *ops, const struct rig *r, u32 type,
+		       bool json)
+{
+	static bool some;
+	double g1, m4, m8, m64, x;
+
+	g1 = measure(ops, r, type, 1, &x) * 1e-9;
+	measure(ops, r, type, 4, &m4);
+	measure(ops, r, type, 8, &m8);
+	measure(ops, r, type, 64, &m64);
+	if (json)
+		printf("%s\n{\"simd\": \"%s\", \"type\": \"%s\", "
+		       "\"gbps\": %.1f, \"gmacs4\": %.1f, "
+		       "\"gmacs8\": %.1f, \"gmacs64\": %.1f}",
+		       some ? "," : "", ops->name, lx_type_name(type), g1,
+		       m4 * 1e-9, m8 * 1e-9, m64 * 1e-9);
+	else
+		printf("%-8s %-8s %10.1f %10.1f %10.1f %10.1f\n", ops->name,
+		       lx_type_name(type), g1, m4 * 1e-9, m8 * 1e-9,
+		       m64 * 1e-9);
+	some = true;
+}
+
+static bool wanted(int argc, char **argv, const char *type)
+{
+	for (int i = optind; i < argc; i++)
+		if (!strcmp(argv[i], type))
+			return true;
+	return optind == argc;
+}
+
+static void print_all(int argc, char **argv, const struct rig *r,
+		      const char *simd, bool json)
+{
+	const char *name;
+	bool usable;
+
+	for (u32 i = 0; (name = lx_simd_name(i, &usable)); i++) {
+		if (!usable || (simd && strcmp(simd, name)))
+			continue;
+		for (u32 t = 0; t < LX_ARRAY_SIZE(types); t++)
+			if (wanted(argc, argv, lx_type_name(types[t])))
+				print_type(lx_ops_find(name), r, types[t],
+					   json);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	struct rig r = { .cols = 2048, .bytes = 128u << 20 };
 	const char *simd = NULL;
+	unsigned int threads = 1;
+	double one, all;
+	bool json = false;
 	int c;
 
-	while ((c = getopt(argc, argv, "k:m:s:")) != -1) {
+	while ((c = getopt(argc, argv, "k:m:s:t:j")) != -1) {
 		if (c == 'k')
 			r.cols = (u32)atoi(optarg);
 		else if (c == 'm')
 			r.bytes = (size_t)atoi(optarg) << 20;
 		else if (c == 's')
 			simd = optarg;
+		else if (c == 't')
+			threads = (unsigned int)atoi(optarg);
+		else if (c == 'j')
+			json = true;
 		else
 			return 2;
 	}
+	if (!threads || threads > MAX_THREADS)
+		return 2;
+	all = read_speed_all(threads) * 1e-9;
 	r.weights = memory(r.bytes + (1 << 20));
 	r.act = memory(64 * lx_act_bytes(r.cols));
 	r.f = memory((size_t)64 * r.cols * 4);
 	r.out = memory(r.bytes * 8);
-	printf("one thread reads %.1f GB/s\n",
-	       read_speed(r.weights, r.bytes) * 1e-9);
-	printf("%-8s %-8s %10s %10s %10s %10s\n", "simd", "type", "GB/s (1)",
-	       "GMAC/s (4)", "GMAC/s (8)", "GMAC/s (64)");
-	for (u32 i = 0;; i++) {
-		bool usable;
-		const char *name = lx_simd_name(i, &usable);
-		const struct lx_ops *ops;
-
-		if (!name)
-			return 0;
-		if (!usable || (simd && strcmp(simd, name)))
-			continue;
-		ops = lx_ops_find(name);
-		for (u32 t = 0; t < LX_ARRAY_SIZE(types); t++) {
-			double g1, m4, m8, m64, x;
-			bool want = optind == argc;
-
-			for (int a = optind; a < argc; a++)
-				want |= !strcmp(argv[a], lx_type_name(types[t]));
-			if (!want)
-				continue;
-			g1 = measure(ops, &r, types[t], 1, &x);
-			measure(ops, &r, types[t], 4, &m4);
-			measure(ops, &r, types[t], 8, &m8);
-			measure(ops, &r, types[t], 64, &m64);
-			printf("%-8s %-8s %10.1f %10.1f %10.1f %10.1f\n", name,
-			       lx_type_name(types[t]), g1 * 1e-9, m4 * 1e-9,
-			       m8 * 1e-9, m64 * 1e-9);
-		}
+	one = read_speed(r.weights, r.bytes, 1) * 1e-9;
+	if (json) {
+		printf("{\"threads\": %u, \"read_gbps\": %.1f, "
+		       "\"read_gbps_1\": %.1f, \"kernels\": [",
+		       threads, all, one);
+	} else {
+		printf("one thread reads %.1f GB/s, %u read %.1f GB/s of 2 GB\n",
+		       one, threads, all);
+		printf("%-8s %-8s %10s %10s %10s %10s\n", "simd", "type",
+		       "GB/s (1)", "GMAC/s (4)", "GMAC/s (8)", "GMAC/s (64)");
 	}
+	print_all(argc, argv, &r, simd, json);
+	if (json)
+		printf("\n]}\n");
+	return 0;
 }

@@ -16,6 +16,9 @@ import statistics
 import subprocess
 import sys
 
+from about import about, first_line
+
+
 def bench(prefill, decode, depth=0, threads=0, spin=0):
     """A case of llamux bench and llama-bench; @threads 0: as the options say."""
     words = ["-p", str(prefill), "-n", str(decode)]
@@ -116,18 +119,6 @@ def said(cmd):
     return " ".join(os.path.basename(w) for w in cmd)
 
 
-def cpu():
-    with open("/proc/cpuinfo") as f:
-        return re.search(r"model name\s*: (.*)", f.read()).group(1)
-
-
-def first_line(cmd):
-    try:
-        return output(cmd).splitlines()[0]
-    except (OSError, subprocess.CalledProcessError, IndexError):
-        return "unknown"
-
-
 def main():
     p = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     p.add_argument("model")
@@ -165,13 +156,12 @@ def main():
             row["peer_median"], min(row["peer_runs"]), max(row["peer_runs"]), row["ratio"]))
     if args.out:
         with open(args.out, "w") as f:
-            json.dump({"machine": "%s, %u CPUs" % (cpu(), os.cpu_count()),
-                       "compiler": first_line(["gcc", "--version"]),
-                       "commit": first_line(["git", "rev-parse", "--short", "HEAD"]),
-                       "peer": first_line(["chroot", args.tree, "dpkg-query", "-W",
-                                           "llama.cpp"]).replace("\t", " "),
-                       "threads": args.threads, "prefix": " ".join(args.prefix),
-                       "model": os.path.basename(args.model), "rows": rows}, f, indent=1)
+            result = about(args.model, args.threads)
+            result["peer"] = first_line(["chroot", args.tree, "dpkg-query", "-W",
+                                         "llama.cpp"]).replace("\t", " ")
+            result["prefix"] = " ".join(args.prefix)
+            result["rows"] = rows
+            json.dump(result, f, indent=1)
             f.write("\n")
 
 

@@ -4,8 +4,9 @@
  * the end of the operation before to its own), the part of it that workers
  * computed, and the bytes of weights it read per second.
  *
- *	steps -m MODEL [-t THREADS] [-d DEPTH] [-b TOKENS] [-n STEPS] [-s SIMD]
+ *	steps -m MODEL [-t THREADS] [-d DEPTH] [-b TOKENS] [-n STEPS] [-s SIMD] [-j]
  *
+ * -j: as JSON
  * The engine and the pool are those of the command; tiles are wrapped on their
  * way into the pool.
  */
@@ -134,6 +135,37 @@ static int run(struct lx_host *h, struct lx_job *job)
 	return ret;
 }
 
+static void print_kind(const struct kind *d, bool json)
+{
+	double per = 1e-3 / (double)total_steps;
+
+	printf(json ? "%s{\"op\": \"%s\", \"ops\": %.0f, \"tiles\": %llu, "
+		      "\"wall_us\": %.1f, \"lead_us\": %.1f, "
+		      "\"busy_us\": %.1f, \"gbps\": %.1f}\n" :
+		      "%s%-24s %6.0f %6llu %9.1f %9.1f %9.1f %7.1f\n",
+	       json && d != kinds ? "," : "", d->name,
+	       (double)d->n / (double)total_steps, d->tiles / d->n,
+	       (double)d->wall * per, (double)d->lead * per,
+	       (double)d->busy * per, (double)d->bytes / (double)d->wall);
+}
+
+static void print(bool json)
+{
+	double all = (double)total_wall * 1e-3 / (double)total_steps;
+
+	if (json)
+		printf("{\"wall_us\": %.1f, \"ops\": [\n", all);
+	else
+		printf("%-24s %6s %6s %9s %9s %9s %7s\n", "a step", "ops",
+		       "tiles", "wall us", "lead us", "busy us", "GB/s");
+	for (u32 i = 0; i < n_kinds; i++)
+		print_kind(&kinds[i], json);
+	if (json)
+		printf("]}\n");
+	else
+		printf("%-24s %6s %6s %9.1f\n", "all", "", "", all);
+}
+
 int main(int argc, char **argv)
 {
 	struct user_host_options opt = { 0 };
@@ -144,12 +176,13 @@ int main(int argc, char **argv)
 	struct lx_session *s;
 	const char *model = NULL;
 	u32 depth = 0, batch = 1, steps = 20;
+	bool json = false;
 	struct local l;
 	float *row;
 	s32 *ids;
 	int c;
 
-	while ((c = getopt(argc, argv, "m:t:d:b:n:s:")) != -1) {
+	while ((c = getopt(argc, argv, "m:t:d:b:n:s:j")) != -1) {
 		if (c == 'm')
 			model = optarg;
 		else if (c == 't')
@@ -162,6 +195,8 @@ int main(int argc, char **argv)
 			steps = (u32)atoi(optarg);
 		else if (c == 's')
 			mp.simd = simd = optarg;
+		else if (c == 'j')
+			json = true;
 		else
 			return 2;
 	}
@@ -190,19 +225,6 @@ int main(int argc, char **argv)
 	record = true;
 	for (u32 i = 0; i < steps; i++)
 		lx_engine_logits(l.engine, s, ids, batch, batch, false, row);
-	printf("%-24s %6s %6s %9s %9s %9s %7s\n", "a step", "ops", "tiles",
-	       "wall us", "lead us", "busy us", "GB/s");
-	for (u32 i = 0; i < n_kinds; i++) {
-		struct kind *d = &kinds[i];
-		double per = 1e-3 / (double)total_steps;
-
-		printf("%-24s %6.0f %6llu %9.1f %9.1f %9.1f %7.1f\n", d->name,
-		       (double)d->n / (double)total_steps, d->tiles / d->n,
-		       (double)d->wall * per, (double)d->lead * per,
-		       (double)d->busy * per,
-		       (double)d->bytes / (double)d->wall);
-	}
-	printf("%-24s %6s %6s %9.1f\n", "all", "", "",
-	       (double)total_wall * 1e-3 / (double)total_steps);
+	print(json);
 	return 0;
 }

@@ -67,6 +67,11 @@ bool lx_job_tile(struct lx_job *job, u64 tile, u32 worker)
 	return true;
 }
 
+void lx_op_tile(const struct lx_op *op, u32 tile)
+{
+	op->tile(op, tile, NULL);
+}
+
 void lx_job_part(struct lx_job *job, u32 end)
 {
 	job->n_ops = end;

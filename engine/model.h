@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /*
- * A model in memory: what model.c reads from the header, load.c fills and
+ * A model in memory: what model.c reads from the header, load.c and fill.c fill and
  * forward.c walks.
  */
 #ifndef LX_MODEL_H
@@ -167,11 +167,11 @@ bool lx_item_streamed(const struct lx_model *m, const struct lx_item *it);
 u32 lx_item_row_unit(const struct lx_item *it);
 u64 lx_item_row_bytes(const struct lx_item *it);	/* in the file */
 /*
- * What an operation that packs rows of @expert, of @row_bytes each, has to know
- * of the item; which rows is left.
+ * An operation that packs rows of @expert, of @row_bytes each: all but src,
+ * row0, n_rows, bad and n_tiles.
  */
-void lx_item_pack(struct lx_op *op, const struct lx_item *it, u32 expert,
-		  u64 row_bytes);
+void lx_item_pack(struct lx_op *op, const struct lx_ops *ops,
+		  const struct lx_item *it, u32 expert, u64 row_bytes);
 
 struct lx_rows;
 /* The operation that converts @r; @bad[2] are its flags (op.h): convert.c */

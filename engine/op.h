@@ -344,6 +344,7 @@ struct lx_ops {
 	lx_tile_fn lse, penalties, mask, best, candidates, hist, pick, sums,
 		   draw, logprobs;
 	lx_tile_fn convert;	/* scratch: LX_QUANT_SCRATCH */
+	lx_tile_fn pack;
 };
 
 extern const struct lx_ops lx_ops_generic;
@@ -376,8 +377,19 @@ bool lx_ops_any(const char *name);
 u64 lx_pack_bytes(u32 type, u64 cols);
 /* Whether strips have bytes that packing does not write: they must be zero. */
 bool lx_pack_padded(const struct lx_mat *mat);
-/* Tile of a pack operation. Integer code. */
+/*
+ * Tile of a pack operation: some strips of the rows at hand (row0 is a multiple
+ * of 16, and of the head size where rows are reordered). Integer code.
+ */
 void lx_tile_pack(const struct lx_op *op, u32 tile, void *scratch);
+/* What it is made of, for implementations that pack whole strips at once. */
+struct lx_strips {
+	u32 first, end;
+	u32 end_row;		/* of the rows at hand */
+};
+struct lx_strips lx_pack_strips(const struct lx_op *op, u32 tile);
+void lx_pack_strip(const struct lx_op *op, u32 strip, u32 end_row);
+const u8 *lx_pack_row(const struct lx_op *op, u32 row);	/* as it was read */
 
 /* Columns of one tile that quantizes to @to: convert.c */
 u32 lx_convert_cols(u32 to);

@@ -459,41 +459,49 @@ static void pack_row(u32 type, u8 *dst, u32 r, const u8 *s, u32 cols, u32 *bad)
  * rotates neighbours (2j, 2j+1) of a head's first @rot channels becomes one
  * that rotates halves (j, j + rot/2) when the rows are reordered so.
  */
-static u32 source_row(const struct lx_op *op, u32 i)
+const u8 *lx_pack_row(const struct lx_op *op, u32 i)
 {
 	u32 h, j, half = op->pack.rot / 2;
 
-	if (!op->pack.head)
-		return i;
-	h = i / op->pack.head;
-	j = i % op->pack.head;
-	if (j < half)
-		j = 2 * j;
-	else if (j < 2 * half)
-		j = 2 * (j - half) + 1;
-	return h * op->pack.head + j;
+	if (op->pack.head) {
+		h = i / op->pack.head;
+		j = i % op->pack.head;
+		if (j < half)
+			j = 2 * j;
+		else if (j < 2 * half)
+			j = 2 * (j - half) + 1;
+		i = h * op->pack.head + j;
+	}
+	return op->pack.src + (i - op->pack.row0) * op->pack.row_bytes;
 }
 
-/*
- * Tile: some strips of the rows at hand (row0 is a multiple of 16 and of the
- * head size where rows are reordered). Rows past the end of the matrix stay
- * zero, as blocks come.
- */
-void lx_tile_pack(const struct lx_op *op, u32 tile, void *scratch)
+struct lx_strips lx_pack_strips(const struct lx_op *op, u32 tile)
+{
+	struct lx_strips s;
+
+	s.end_row = op->pack.row0 + op->pack.n_rows;
+	s.first = op->pack.row0 / LX_STRIP + tile * op->pack.strips;
+	s.end = lx_min(s.first + op->pack.strips,
+		       lx_div_up(s.end_row, LX_STRIP));
+	return s;
+}
+
+/* Rows past the end of the matrix stay zero, as blocks come. */
+void lx_pack_strip(const struct lx_op *op, u32 strip, u32 end_row)
 {
 	const struct lx_mat *m = op->pack.mat;
-	u32 end = op->pack.row0 + op->pack.n_rows;
-	u32 first = op->pack.row0 / LX_STRIP + tile * op->pack.strips;
-	u32 last = lx_min(first + op->pack.strips, lx_div_up(end, LX_STRIP));
 
-	for (u32 s = first; s < last; s++)
-		for (u32 r = 0; r < LX_STRIP && s * LX_STRIP + r < end; r++) {
-			u32 i = source_row(op, s * LX_STRIP + r);
+	for (u32 r = 0; r < LX_STRIP && strip * LX_STRIP + r < end_row; r++)
+		pack_row(m->type, m->strips[op->pack.strip0 + strip], r,
+			 lx_pack_row(op, strip * LX_STRIP + r), m->cols,
+			 op->pack.bad);
+}
 
-			pack_row(m->type, m->strips[op->pack.strip0 + s], r,
-				 op->pack.src +
-				 (i - op->pack.row0) * op->pack.row_bytes,
-				 m->cols, op->pack.bad);
-		}
+void lx_tile_pack(const struct lx_op *op, u32 tile, void *scratch)
+{
+	struct lx_strips s = lx_pack_strips(op, tile);
+
+	for (u32 i = s.first; i < s.end; i++)
+		lx_pack_strip(op, i, s.end_row);
 	(void)scratch;
 }

@@ -11,11 +11,11 @@
  * computes is alone in changing @open; a step that ends early halts the
  * readers and starts over.
  */
+#include "piece.h"
 #include "session.h"
 #include "stream.h"
 
 #define PIECE_BITS 24		/* of a claim: turn << PIECE_BITS | piece */
-#define SLACK (2 * LX_DIRECT_ALIGN)
 
 struct lx_stream {
 	struct lx_model *m;
@@ -34,27 +34,6 @@ struct lx_stream {
 
 /* ---- pieces ---- */
 
-struct piece {
-	const struct lx_item *it;
-	u32 expert;
-	u32 row0, n_rows;
-};
-
-static u32 rows_of_piece(const struct lx_item *it, u64 room)
-{
-	u32 unit = lx_item_row_unit(it);
-	u64 n = room / lx_item_row_bytes(it) / unit * unit;
-
-	return (u32)lx_min(lx_max(n, (u64)unit), (u64)it->mat->rows);
-}
-
-/* Of an item: whole strips, about LX_STREAM_PIECE bytes. */
-static u32 pieces_of(const struct lx_item *it)
-{
-	return it->n_expert * lx_div_up(it->mat->rows,
-					rows_of_piece(it, LX_STREAM_PIECE));
-}
-
 static bool is_of_layer(const struct lx_model *m, u32 i, u32 layer)
 {
 	return i < m->n_items && lx_item_layer(m, &m->items[i]) == layer;
@@ -66,30 +45,24 @@ static u32 pieces_of_layer(const struct lx_model *m, u32 layer)
 
 	for (u32 i = m->layers[layer].item0; is_of_layer(m, i, layer); i++)
 		if (m->items[i].mat)
-			n += pieces_of(&m->items[i]);
+			n += lx_piece_count(&m->items[i],
+					    LX_STREAM_PIECE);
 	return n;
 }
 
-static struct piece find_piece(const struct lx_model *m, u32 layer, u32 number)
+static struct lx_piece find_piece(const struct lx_model *m, u32 layer,
+				  u32 number)
 {
 	const struct lx_item *it;
-	struct piece p;
-	u32 n, per;
+	u32 n;
 
 	for (u32 i = m->layers[layer].item0; ; i++) {
 		it = &m->items[i];
-		n = it->mat ? pieces_of(it) : 0;
+		n = it->mat ? lx_piece_count(it, LX_STREAM_PIECE) : 0;
 		if (number < n)
-			break;
+			return lx_piece_at(it, LX_STREAM_PIECE, number);
 		number -= n;
 	}
-	per = n / it->n_expert;
-	p.it = it;
-	p.expert = number / per;
-	n = rows_of_piece(it, LX_STREAM_PIECE);
-	p.row0 = number % per * n;
-	p.n_rows = lx_min(n, it->mat->rows - p.row0);
-	return p;
 }
 
 u64 lx_stream_bytes(const struct lx_model *m)
@@ -114,10 +87,9 @@ u64 lx_stream_stage_bytes(const struct lx_model *m)
 		const struct lx_item *it = &m->items[i];
 
 		if (lx_item_streamed(m, it))
-			most = lx_max(most, lx_item_row_bytes(it) *
-				      rows_of_piece(it, LX_STREAM_PIECE));
+			most = lx_max(most, lx_piece_room(it, LX_STREAM_PIECE));
 	}
-	return lx_align_up(most, (u64)LX_DIRECT_ALIGN) + SLACK;
+	return most;
 }
 
 u64 lx_stream_table_bytes(const struct lx_model *m)
@@ -132,7 +104,7 @@ u64 lx_stream_table_bytes(const struct lx_model *m)
 
 /* ---- readers ---- */
 
-static void fail(struct lx_stream *st, int code, const struct piece *p,
+static void fail(struct lx_stream *st, int code, const struct lx_piece *p,
 		 const char *what)
 {
 	if (__atomic_exchange_n(&st->failed, 1, __ATOMIC_RELAXED))
@@ -149,40 +121,23 @@ static void clear(const struct lx_item *it, u32 strip, u32 n)
 		lx_memset(it->mat->strips[i], 0, it->mat->strip_bytes);
 }
 
-static void pack(struct lx_stream *st, const struct piece *p, const u8 *rows)
+static void read_piece(struct lx_stream *st, const struct lx_piece *p,
+		       u8 *stage)
 {
-	struct lx_op op = { .tile = lx_tile_pack, .n_tiles = 1 };
-	u32 bad = 0, n = lx_div_up(p->n_rows, LX_STRIP);
+	u32 strip = (p->it->expert + p->expert) * p->it->mat->n_strips +
+		    p->row0 / LX_STRIP;
+	const u8 *rows;
+	int r = lx_piece_read(p, st->src, true, stage, &rows);
 
-	lx_item_pack(&op, p->it, p->expert, lx_item_row_bytes(p->it));
-	op.pack.src = rows;
-	op.pack.row0 = p->row0;
-	op.pack.n_rows = p->n_rows;
-	op.pack.strips = n;
-	op.pack.bad = &bad;
-	if (p->n_rows % LX_STRIP || lx_pack_padded(p->it->mat))
-		clear(p->it, op.pack.strip0 + p->row0 / LX_STRIP, n);
-	op.tile(&op, 0, NULL);
-	if (bad)
-		fail(st, -LX_EBADMSG, p, "a scale is not a finite number");
-}
-
-static void read_piece(struct lx_stream *st, const struct piece *p, u8 *stage)
-{
-	const struct lx_source *s = &st->src[p->it->t->source];
-	u64 row = lx_item_row_bytes(p->it), off, start, end;
-	int r;
-
-	off = p->it->offset +
-	      ((u64)p->expert * p->it->mat->rows + p->row0) * row;
-	start = off / LX_DIRECT_ALIGN * LX_DIRECT_ALIGN;
-	end = lx_align_up(off + p->n_rows * row, (u64)LX_DIRECT_ALIGN);
-	r = s->read_direct(s->ctx, start, stage, end - start);
-	if (r)
+	if (r) {
 		fail(st, r == -LX_EINTR || r == -LX_EBADMSG ? r : -LX_EIO, p,
 		     "read error");
-	else
-		pack(st, p, stage + (off - start));
+		return;
+	}
+	if (p->n_rows % LX_STRIP || lx_pack_padded(p->it->mat))
+		clear(p->it, strip, lx_div_up(p->n_rows, LX_STRIP));
+	if (lx_piece_pack(st->m, p, rows))
+		fail(st, -LX_EBADMSG, p, "a scale is not a finite number");
 }
 
 /* The next piece that may be read; @busy keeps who halts waiting. */
@@ -212,7 +167,7 @@ static bool work(void *ctx, u32 reader)
 {
 	struct lx_stream *st = ctx;
 	struct lx_model *m = st->m;
-	struct piece p;
+	struct lx_piece p;
 	bool some;
 	u64 turn;
 	u32 i;

@@ -56,6 +56,12 @@ static u64 mix(u64 h, u64 x)
 	return h ^ h >> 32;
 }
 
+/* Low bits of a product know nothing of the last bytes; the high ones do. */
+static u32 last_mix(u64 h)
+{
+	return (u32)(h * 0x9e3779b97f4a7c15ull >> 32);
+}
+
 /* The last 8 bytes overlap what went before when @n is no multiple of 8. */
 u32 lx_hash_bytes(const u8 *p, size_t n)
 {
@@ -70,7 +76,7 @@ u32 lx_hash_bytes(const u8 *p, size_t n)
 	} else if (n) {
 		h = mix(h, p[0] | (u32)p[n / 2] << 8 | (u32)p[n - 1] << 16);
 	}
-	return (u32)h;
+	return last_mix(h);
 }
 
 u32 lx_vocab_lookup(const struct lx_vocab *v, const u8 *p, size_t n)

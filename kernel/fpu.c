@@ -141,6 +141,22 @@ enum lx_claim llamux_fpu_section(struct lx_job *job, u32 worker,
 	return claim;
 }
 
+void llamux_fpu_tile(const struct lx_op *op, u32 tile)
+{
+	u32 saved;
+	u64 start;
+
+	if (WARN_ON_ONCE(!(current->flags & PF_KTHREAD)))
+		return;
+	saved = guard_begin();
+	start = ktime_get_ns();
+	lx_op_tile(op, tile);
+	start = ktime_get_ns() - start;
+	guard_end(saved);
+	llamux_hist_add(llamux_fpu_sections, start, 1);
+	cond_resched();
+}
+
 /* ---- the control ---- */
 
 static DEFINE_MUTEX(control_lock);

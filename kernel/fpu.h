@@ -29,6 +29,9 @@ enum lx_claim llamux_fpu_section(struct lx_job *job, u32 worker,
 				 struct llamux_fpu_pace *pace,
 				 wait_queue_head_t *waiters);
 
+/* A section of one tile that needs no scratch, outside any job. Kthreads only. */
+void llamux_fpu_tile(const struct lx_op *op, u32 tile);
+
 /*
  * The control: a kthread whose sections hold no tile but spin for @us, so
  * that what the host takes away can be told from what tiles take. 0 stops it.

@@ -7,6 +7,7 @@
 #include <linux/timekeeping.h>
 
 #include "crew.h"
+#include "fpu.h"
 #include "host.h"
 #include "memory.h"
 #include "model.h"
@@ -70,6 +71,11 @@ static int host_run(struct lx_host *h, struct lx_job *job)
 	m->job = NULL;
 	spin_unlock(&m->job_lock);
 	return err;
+}
+
+static void host_tile(struct lx_host *h, const struct lx_op *op, u32 tile)
+{
+	llamux_fpu_tile(op, tile);
 }
 
 static u64 host_time_ns(struct lx_host *h)
@@ -136,6 +142,7 @@ static const struct lx_host_ops host_ops = {
 	.block_free = host_block_free,
 	.charged_alloc = host_charged_alloc,
 	.run = host_run,
+	.tile = host_tile,
 	.time_ns = host_time_ns,
 	.available = host_available,
 	.log = host_log,

@@ -10,6 +10,7 @@
 #include <linux/log2.h>
 #include <linux/memcontrol.h>
 #include <linux/mm.h>
+#include <linux/nodemask.h>
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
@@ -88,21 +89,46 @@ void llamux_memory_free(struct llamux_memory *m, void *p, size_t size,
 	account(m, kind, -(s64)size);
 }
 
+/*
+ * Blocks of weights go round the nodes that have CPUs, since every worker reads
+ * all of them over a token: no node's memory is the narrow place. A wish: where
+ * a node is full, the next one gives. Called by the thread that loads.
+ */
+static int weights_node(struct llamux_memory *m)
+{
+	int node = m->node, i;
+
+	for (i = 0; i < num_node_state(N_MEMORY); i++) {
+		node = next_node_in(node, node_states[N_MEMORY]);
+		if (node_state(node, N_CPU)) {
+			m->node = node;
+			return node;
+		}
+	}
+	return NUMA_NO_NODE;
+}
+
 /* One piece of the direct map. The tail of an odd size is given back. */
-static void *pages_alloc(struct lx_block *b, size_t size, gfp_t gfp)
+static void *pages_alloc(struct lx_block *b, size_t size, int node, gfp_t gfp)
 {
 	struct page *page;
+	u32 i;
 
 	b->order = get_order(size);
 	if (b->order > LLAMUX_MAX_ORDER)
 		return NULL;
-	if (size != PAGE_SIZE << b->order) {
-		b->source = FROM_EXACT;
-		return alloc_pages_exact(size, gfp);
-	}
+	page = alloc_pages_node(node, gfp, b->order);
+	if (!page)
+		return NULL;
 	b->source = FROM_PAGES;
-	page = alloc_pages(gfp, b->order);
-	return page ? page_address(page) : NULL;
+	if (size != PAGE_SIZE << b->order) {
+		/* As alloc_pages_exact(), which takes no node. */
+		b->source = FROM_EXACT;
+		split_page(page, b->order);
+		for (i = size >> PAGE_SHIFT; i < 1u << b->order; i++)
+			__free_page(page + i);
+	}
+	return page_address(page);
 }
 
 static void *virtual_alloc(struct lx_block *b, size_t size, gfp_t gfp)
@@ -122,7 +148,8 @@ static int block_alloc(struct llamux_memory *m, struct lx_block *b,
 	b->note = NULL;
 	if (!size || bytes < size || bytes > llamux_memory_available())
 		return -ENOMEM;
-	b->addr = pages_alloc(b, bytes, gfp);
+	b->addr = pages_alloc(b, bytes, kind == LX_MEM_WEIGHTS ?
+			      weights_node(m) : NUMA_NO_NODE, gfp);
 	if (!b->addr)
 		b->addr = virtual_alloc(b, bytes, gfp);
 	if (!b->addr)

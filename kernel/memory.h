@@ -13,6 +13,7 @@ struct llamux_reserve;
 struct llamux_memory {
 	atomic64_t used[LX_MEM_KINDS];
 	struct llamux_reserve *reserve;	/* all weights lie there; NULL */
+	int node;		/* of the last block of weights */
 };
 
 #define LLAMUX_BLOCK_SIZE (4u << 20)

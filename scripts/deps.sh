@@ -3,10 +3,10 @@
 #
 # Install the Debian packages that a part of the project needs.
 #
-#	scripts/deps.sh GROUP...	groups: build check test serve page kernel
-#					qemu uml initramfs fuzz unicode deb
+#	scripts/deps.sh GROUP...	groups: build bench check test serve page
+#					kernel qemu uml initramfs fuzz unicode deb
 #
-# build: the tools; check: style; test: what tests run; serve: llamux-serve;
+# build: the tools; bench: its plot; check: style; test: what tests run; serve: llamux-serve;
 # page: a browser for the test of its page; kernel: modules for Debian's
 # kernels; qemu, uml: the beds (see beds/README.md); initramfs: Debian's tool that
 # makes one, without its triggers; fuzz: clang; unicode: the
@@ -19,12 +19,13 @@ shopt -s inherit_errexit
 packages() {
 	case $1 in
 	build) echo gcc make libc6-dev libedit2 ;;
+	bench) echo python3 gnuplot-nox ;;
 	check) echo shellcheck clang-format binutils ;;
 	test) echo python3 python3-jsonschema pkg-config mandoc fish zsh curl ;;
 	serve) echo libmicrohttpd-dev libjansson-dev ;;
 	page) echo chromium fonts-dejavu-core ;;
 	kernel) echo gcc make libc6-dev dwarves kmod xz-utils debootstrap util-linux ;;
-	qemu) echo qemu-system-x86 busybox-static cpio kmod xz-utils util-linux ;;
+	qemu) echo qemu-system-x86 busybox-static cpio kmod numactl xz-utils util-linux ;;
 	uml) echo gcc make libc6-dev flex bison bc libelf-dev libssl-dev dwarves xz-utils \
 		busybox-static cpio util-linux ;;
 	initramfs) echo initramfs-tools-core e2fsprogs kmod util-linux ;;
@@ -33,8 +34,8 @@ packages() {
 	deb) echo dpkg-dev debhelper dh-dkms lintian gcc make libc6-dev xz-utils \
 		libmicrohttpd-dev libjansson-dev ;;
 	*)
-		echo "deps: no group '$1' (build check test serve page kernel qemu uml initramfs fuzz" \
-			"unicode deb)" >&2
+		echo "deps: no group '$1' (build bench check test serve page kernel qemu uml" \
+			"initramfs fuzz unicode deb)" >&2
 		return 2
 		;;
 	esac

@@ -16,6 +16,7 @@
 #include "crew.h"
 #include "host.h"
 #include "map.h"
+#include "numa.h"
 #include "pool.h"
 #include "slab.h"
 
@@ -80,6 +81,8 @@ static int host_block_alloc(struct lx_host *h, struct lx_block *b, size_t size,
 		b->addr = map_pages(size);
 	if (!b->addr)
 		return -LX_ENOMEM;
+	if (kind == LX_MEM_WEIGHTS)
+		numa_interleave(b->addr, size);
 	b->size = size;
 	b->source = 0;
 	b->order = 0;
@@ -103,6 +106,12 @@ static void host_block_free(struct lx_host *h, struct lx_block *b,
 static int host_run(struct lx_host *h, struct lx_job *job)
 {
 	return pool_run(to_user(h)->pool, job);
+}
+
+static void host_tile(struct lx_host *h, const struct lx_op *op, u32 tile)
+{
+	(void)h;
+	lx_op_tile(op, tile);
 }
 
 static u64 host_time_ns(struct lx_host *h)
@@ -150,6 +159,7 @@ static const struct lx_host_ops host_ops = {
 	.block_alloc = host_block_alloc,
 	.block_free = host_block_free,
 	.run = host_run,
+	.tile = host_tile,
 	.time_ns = host_time_ns,
 	.available = host_available,
 	.log = host_log,

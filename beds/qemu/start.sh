@@ -60,7 +60,7 @@ qemu_accel() {
 }
 
 start_qemu() {
-	local image accel args=() n=0 dir common=security_model=none,multidevs=remap
+	local image accel args=() n=0 half dir common=security_model=none,multidevs=remap
 	local QEMU_MODULES="$QEMU_MODULES${disk:+ virtio_blk crc32c_generic ext4}"
 
 	deps qemu
@@ -92,6 +92,14 @@ start_qemu() {
 	if [ -n "$interactive" ]; then
 		args+=(-chardev "stdio,id=tty,signal=off" -device virtio-serial-pci
 			-device "virtconsole,chardev=tty")
+	fi
+	if [ "${BED_NODES:-1}" = 2 ]; then
+		args+=(-smp "$cpus,sockets=2")
+		half=$(($(numfmt --from=iec "$mem") / 2))
+		for n in 0 1; do
+			args+=(-object "memory-backend-ram,id=ram$n,size=$half"
+				-numa "node,memdev=ram$n,cpus=$n")
+		done
 	fi
 	launch qemu-system-x86_64 "${args[@]}" -kernel "$image/vmlinuz" \
 		-initrd "$work/initramfs" \

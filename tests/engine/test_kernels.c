@@ -9,9 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
+#include "guard.h"
 #include "op.h"
 #include "lx/lx.h"
 #include "test.h"
@@ -37,19 +36,6 @@ static u32 rnd(void)
 static float rnd_float(void)
 {
 	return (float)(rnd() % 20001) / 10000.0f - 1.0f;
-}
-
-/* Memory of @n bytes that ends where a page that must not be read begins. */
-static void *guarded(size_t n)
-{
-	size_t page = (size_t)sysconf(_SC_PAGESIZE);
-	size_t all = (n + page - 1) / page * page;
-	char *p = mmap(NULL, all + page, PROT_READ | PROT_WRITE,
-		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	if (p == MAP_FAILED || mprotect(p + all, page, PROT_NONE))
-		abort();
-	return p + all - n;
 }
 
 /* ---- the file's formats, written down once more, the slow way ---- */

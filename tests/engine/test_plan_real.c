@@ -71,6 +71,13 @@ static int run(struct lx_host *h, struct lx_job *job)
 	return 0;
 }
 
+static void run_tile(struct lx_host *h, const struct lx_op *op, u32 tile)
+{
+	(void)h;
+	(void)op;
+	(void)tile;
+}
+
 static u64 available(struct lx_host *h)
 {
 	(void)h;
@@ -97,6 +104,7 @@ static const struct lx_host_ops ops = {
 	.block_alloc = block_alloc,
 	.block_free = block_free,
 	.run = run,
+	.tile = run_tile,
 	.available = available,
 	.time_ns = time_ns,
 	.progress = progress,

@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "testhost.h"
+#include "lx/job.h"
 
 static unsigned int n_passed, n_failed, n_skipped;
 
@@ -60,6 +61,12 @@ static int host_run(struct lx_host *h, struct lx_job *job)
 	return -LX_ECANCELED;
 }
 
+static void host_tile(struct lx_host *h, const struct lx_op *op, u32 tile)
+{
+	(void)h;
+	lx_op_tile(op, tile);
+}
+
 static u64 host_time(struct lx_host *h)
 {
 	struct timespec ts;
@@ -96,6 +103,7 @@ static const struct lx_host_ops ops = {
 	.block_alloc = host_block_alloc,
 	.block_free = host_block_free,
 	.run = host_run,
+	.tile = host_tile,
 	.time_ns = host_time,
 	.available = host_available,
 	.log = host_log,

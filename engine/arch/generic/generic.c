@@ -10,5 +10,6 @@ const struct lx_ops lx_ops_generic = {
 	.mac_tile_f = 8 << 10,
 	.byte_tile = 32 << 10,
 	.matmul = tile_matmul,
+	.pack = lx_tile_pack,
 	LX_TILES
 };

@@ -2,10 +2,11 @@
 /* AVX2 with FMA and F16C. */
 #include "vec_avx2.h"
 #include "../../fp/kernels.h"
+#include "../pack.h"
 
 #define TABLE \
 	.t_max = MM_T, .mac_tile = 1 << 20, .mac_tile_f = 512 << 10, \
-	.byte_tile = 128 << 10, LX_TILES
+	.byte_tile = 128 << 10, .pack = tile_pack, LX_TILES
 
 const struct lx_ops lx_ops_avx2 = {
 	.name = "avx2",

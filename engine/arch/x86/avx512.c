@@ -2,10 +2,12 @@
 /* AVX-512 F, BW, VL, DQ with VNNI. */
 #include "vec_avx512.h"
 #include "../../fp/kernels.h"
+#include "../pack.h"
 
 #define TABLE \
 	.cpu = LX_CPU_AVX512, .rank = 3, .t_max = MM_T, .mac_tile = 2 << 20, \
-	.mac_tile_f = 1 << 20, .byte_tile = 128 << 10, LX_TILES
+	.mac_tile_f = 1 << 20, .byte_tile = 128 << 10, \
+	.pack = tile_pack, LX_TILES
 
 const struct lx_ops lx_ops_avx512 = {
 	.name = "avx512",

@@ -132,6 +132,8 @@ INL vb vb_load(const u8 *p) { return _mm256_loadu_si256((const __m256i_u *)p); }
 INL vb vb_set1(u8 a) { return _mm256_set1_epi8((char)a); }
 INL vb vb_and(vb a, vb b) { return _mm256_and_si256(a, b); }
 INL vb vb_or(vb a, vb b) { return _mm256_or_si256(a, b); }
+INL vb vb_xor(vb a, vb b) { return _mm256_xor_si256(a, b); }
+INL void vb_store(u8 *p, vb a) { _mm256_storeu_si256((__m256i_u *)p, a); }
 /* Shifts move bits across bytes: mask afterwards. */
 #define vb_srl(a, n) _mm256_srli_epi16(a, n)
 #define vb_sll(a, n) _mm256_slli_epi16(a, n)
@@ -183,5 +185,62 @@ INL vi vi_dot_wide(vi acc, vb w, const s8 *x)
 	return _mm256_add_epi32(acc, _mm256_madd_epi16(wo, xo));
 }
 #endif
+
+/* ---- packing: what arch/pack.h needs ---- */
+
+INL vb vb_srlv(vb a, u32 n)
+{
+	return _mm256_srl_epi16(a, _mm_cvtsi32_si128((int)n));
+}
+
+/* Lane i of out[k]: the k-th four of the 16 bytes at row[i] + off. */
+INL void vb_rows(vb out[4], const u8 *const *row, u64 off)
+{
+	vb z[4], t[4];
+
+	UNROLL
+	for (u32 k = 0; k < 4; k++)
+		z[k] = _mm256_inserti128_si256(_mm256_castsi128_si256(
+			_mm_loadu_si128((const __m128i_u *)(row[k] + off))),
+			_mm_loadu_si128((const __m128i_u *)(row[4 + k] + off)),
+			1);
+	t[0] = _mm256_unpacklo_epi32(z[0], z[1]);
+	t[1] = _mm256_unpackhi_epi32(z[0], z[1]);
+	t[2] = _mm256_unpacklo_epi32(z[2], z[3]);
+	t[3] = _mm256_unpackhi_epi32(z[2], z[3]);
+	out[0] = _mm256_unpacklo_epi64(t[0], t[2]);
+	out[1] = _mm256_unpackhi_epi64(t[0], t[2]);
+	out[2] = _mm256_unpacklo_epi64(t[1], t[3]);
+	out[3] = _mm256_unpackhi_epi64(t[1], t[3]);
+}
+
+/* dst[16 * k + i]: byte k of lane i. */
+INL void vb_store_bytes(u8 *dst, vb a)
+{
+	const __m256i within = _mm256_set_epi8(
+		15, 11, 7, 3, 14, 10, 6, 2, 13, 9, 5, 1, 12, 8, 4, 0,
+		15, 11, 7, 3, 14, 10, 6, 2, 13, 9, 5, 1, 12, 8, 4, 0);
+	const __m256i across = _mm256_set_epi32(7, 3, 6, 2, 5, 1, 4, 0);
+	__m256i v = _mm256_permutevar8x32_epi32(
+		_mm256_shuffle_epi8(a, within), across);
+	__m128i lo = _mm256_castsi256_si128(v);
+	__m128i hi = _mm256_extracti128_si256(v, 1);
+
+	_mm_storel_epi64((__m128i_u *)dst, lo);
+	_mm_storel_epi64((__m128i_u *)(dst + 16), _mm_unpackhi_epi64(lo, lo));
+	_mm_storel_epi64((__m128i_u *)(dst + 32), hi);
+	_mm_storel_epi64((__m128i_u *)(dst + 48), _mm_unpackhi_epi64(hi, hi));
+}
+
+/* The low 16 bits of every lane */
+INL void vb_store_low(u8 *dst, vb a)
+{
+	__m256i v = _mm256_and_si256(a, _mm256_set1_epi32(0xffff));
+
+	v = _mm256_permute4x64_epi64(_mm256_packus_epi32(v, v), 0x08);
+	_mm_storeu_si128((__m128i_u *)dst, _mm256_castsi256_si128(v));
+}
+
+INL vb vb_high(vb a) { return _mm256_srli_epi32(a, 16); }
 
 #endif

@@ -127,6 +127,8 @@ INL vb vb_load(const u8 *p) { return _mm512_loadu_si512(p); }
 INL vb vb_set1(u8 a) { return _mm512_set1_epi8((char)a); }
 INL vb vb_and(vb a, vb b) { return _mm512_and_si512(a, b); }
 INL vb vb_or(vb a, vb b) { return _mm512_or_si512(a, b); }
+INL vb vb_xor(vb a, vb b) { return _mm512_xor_si512(a, b); }
+INL void vb_store(u8 *p, vb a) { _mm512_storeu_si512(p, a); }
 /* Shifts move bits across bytes: mask afterwards. */
 #define vb_srl(a, n) _mm512_srli_epi16(a, n)
 #define vb_sll(a, n) _mm512_slli_epi16(a, n)
@@ -146,5 +148,56 @@ INL vi vi_dot(vi acc, vb w, const s8 *x)
 }
 
 #define vi_dot_wide vi_dot
+
+/* ---- packing: what arch/pack.h needs ---- */
+
+INL vb vb_srlv(vb a, u32 n)
+{
+	return _mm512_srl_epi16(a, _mm_cvtsi32_si128((int)n));
+}
+
+/* Lane i of out[k]: the k-th four of the 16 bytes at row[i] + off. */
+INL void vb_rows(vb out[4], const u8 *const *row, u64 off)
+{
+	vb z[4], t[4];
+
+	UNROLL
+	for (u32 k = 0; k < 4; k++) {
+#define ROW(i) _mm_loadu_si128((const __m128i_u *)(row[4 * (i) + k] + off))
+		z[k] = _mm512_castsi128_si512(ROW(0));
+		z[k] = _mm512_inserti32x4(z[k], ROW(1), 1);
+		z[k] = _mm512_inserti32x4(z[k], ROW(2), 2);
+		z[k] = _mm512_inserti32x4(z[k], ROW(3), 3);
+#undef ROW
+	}
+	t[0] = _mm512_unpacklo_epi32(z[0], z[1]);
+	t[1] = _mm512_unpackhi_epi32(z[0], z[1]);
+	t[2] = _mm512_unpacklo_epi32(z[2], z[3]);
+	t[3] = _mm512_unpackhi_epi32(z[2], z[3]);
+	out[0] = _mm512_unpacklo_epi64(t[0], t[2]);
+	out[1] = _mm512_unpackhi_epi64(t[0], t[2]);
+	out[2] = _mm512_unpacklo_epi64(t[1], t[3]);
+	out[3] = _mm512_unpackhi_epi64(t[1], t[3]);
+}
+
+/* dst[16 * k + i]: byte k of lane i. */
+INL void vb_store_bytes(u8 *dst, vb a)
+{
+	const __m512i within = _mm512_set4_epi32(0x0f0b0703, 0x0e0a0602,
+						 0x0d090501, 0x0c080400);
+	const __m512i across = _mm512_set_epi32(15, 11, 7, 3, 14, 10, 6, 2,
+						13, 9, 5, 1, 12, 8, 4, 0);
+
+	_mm512_storeu_si512(dst, _mm512_permutexvar_epi32(across,
+				_mm512_shuffle_epi8(a, within)));
+}
+
+/* The low 16 bits of every lane */
+INL void vb_store_low(u8 *dst, vb a)
+{
+	_mm256_storeu_si256((__m256i_u *)dst, _mm512_cvtepi32_epi16(a));
+}
+
+INL vb vb_high(vb a) { return _mm512_srli_epi32(a, 16); }
 
 #endif

@@ -99,6 +99,7 @@ enum lx_log_level { LX_LOG_ERR, LX_LOG_WARN, LX_LOG_INFO, LX_LOG_DEBUG };
 #define LX_DIRECT_ALIGN 4096	/* lx_source.read_direct() */
 
 struct lx_job;
+struct lx_op;
 struct lx_crew;
 struct lx_host;
 
@@ -138,6 +139,12 @@ struct lx_host_ops {
 	 */
 	int (*run)(struct lx_host *h, struct lx_job *job);
 
+	/*
+	 * Run one tile here and now, in a thread of a crew or the one that
+	 * calls the engine, bracketed where the host brackets floating point.
+	 */
+	void (*tile)(struct lx_host *h, const struct lx_op *op, u32 tile);
+
 	u64 (*time_ns)(struct lx_host *h);	/* monotonic */
 	/* Bytes that could be taken now without making others suffer. */
 	u64 (*available)(struct lx_host *h);
@@ -151,12 +158,12 @@ struct lx_host_ops {
 	int (*progress)(struct lx_host *h, u64 done, u64 total);
 
 	/*
-	 * A crew: @n threads beside the workers, for integer work that waits
-	 * (streaming). Each calls @work(ctx, its number) as long as that returns
+	 * A crew: @n threads beside the workers, for work that waits (loading,
+	 * streaming). Each calls @work(ctx, its number) as long as that returns
 	 * true, and after a kick. wait() sleeps till @done(ctx), which is looked
 	 * at whenever @work has returned; it is for the thread that kicks.
-	 * stop() waits for calls under way. start() is NULL where there is no
-	 * streaming, returns NULL when there is no memory.
+	 * stop() waits for calls under way. start() is NULL where there are
+	 * none, and no streaming; returns NULL when there is no memory.
 	 */
 	struct lx_crew *(*crew_start)(struct lx_host *h, u32 n,
 				      bool (*work)(void *ctx, u32 thread),
@@ -178,7 +185,10 @@ struct lx_host {
 struct lx_source {
 	void *ctx;
 	u64 size;
-	/* All @n bytes at @off into @buf, or a negative error. May sleep. */
+	/*
+	 * All @n bytes at @off into @buf, or a negative error. May sleep. By
+	 * several threads at a time where there is no read_direct.
+	 */
 	int (*read)(void *ctx, u64 off, void *buf, size_t n);
 	/*
 	 * The same past any cache, by several threads at a time; @off, @buf and

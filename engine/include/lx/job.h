@@ -72,6 +72,12 @@ enum lx_claim lx_job_claim(struct lx_job *job, u32 worker, u64 *tile);
  */
 bool lx_job_tile(struct lx_job *job, u64 tile, u32 worker);
 
+/*
+ * Run one tile of an operation outside any job, without scratch. Inside the
+ * host's floating-point bracket.
+ */
+void lx_op_tile(const struct lx_op *op, u32 tile);
+
 /* For waiting: changes whenever a claim may succeed that did not before. */
 static inline u32 lx_job_epoch(const struct lx_job *job)
 {
