@@ -22,7 +22,7 @@
 #define LX_MAX_ROWS 16		/* logits rows of one step */
 #define LX_MAX_EMBED 16		/* embeddings that end in one step */
 #define LX_NONE (~0u)
-#define LX_RIDE 8		/* prompt tokens beside decoding sessions */
+#define LX_RIDE 8		/* prompt tokens beside decoding sessions, about */
 
 /* One session's part of a step. */
 struct lx_entry {

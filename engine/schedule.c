@@ -269,11 +269,23 @@ static void fill_decoding(struct lx_engine *e, u32 rows)
 				    e->n_batch - e->n_tokens) - 1);
 }
 
+/*
+ * Tokens of prompts beside those that decode. Products take tokens in eights, and
+ * one more costs a stream half a step: whole eights, at least half of one. Beside
+ * reading layers from a disk, any number is cheap.
+ */
+static u32 ride(const struct lx_engine *e)
+{
+	u32 n = LX_RIDE - e->n_tokens % LX_RIDE;
+
+	if (e->model->stream)
+		return e->n_batch;
+	return n < LX_RIDE / 2 ? n + LX_RIDE : n;
+}
+
 static void fill_prompts(struct lx_engine *e)
 {
-	/* Beside reading layers from a disk, any number of tokens is cheap. */
-	u32 ride = e->model->stream ? e->n_batch : LX_RIDE;
-	u32 budget = e->n_entries ? ride : e->n_batch;
+	u32 budget = e->n_entries ? ride(e) : e->n_batch;
 	struct lx_session *s;
 
 	budget = lx_min(budget, e->n_batch - e->n_tokens);
