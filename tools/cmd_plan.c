@@ -211,11 +211,8 @@ static int main_plan(struct globals *g, int argc, char **argv)
 		{ "reserve", required_argument, NULL, OPT_RESERVE },
 		{ 0 }
 	};
-	struct user_host_options opt = { .n_threads = g->threads };
-	struct lx_model_params mp = {
-		.simd = g->simd, .as = g->as, .stream = g->stream,
-		.memory = g->memory,
-	};
+	struct user_host_options opt = { 0 };
+	struct lx_model_params mp = { 0 };
 	struct wish wish = { .available = 0 };
 	struct lx_error err = { 0 };
 	struct lx_advice advice;
@@ -232,6 +229,11 @@ static int main_plan(struct globals *g, int argc, char **argv)
 		return usage_error("plan takes one FILE");
 	if (optind < argc)
 		g->model = argv[optind];
+	opt.n_threads = g->threads;
+	mp.simd = g->simd;
+	mp.as = g->as;
+	mp.stream = g->stream;
+	mp.memory = g->memory;
 	wish.stream = g->stream;
 	file = model_file(g);
 	if (!file)
