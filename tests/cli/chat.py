@@ -115,6 +115,7 @@ def test_lines():
     c = Chat()
     c.until("> ")
     c.says("a history that stays", "\033[A\033[A\r", re.escape(ANSWER))
+    c.until("> ")
     c.type("\x04")
     c.ends("Ctrl-D")
 
@@ -124,6 +125,7 @@ def test_lines():
     c = Chat()
     c.until("> ")
     c.says("a history that is not wanted", ASK + "\r", re.escape(ANSWER))
+    c.until("> ")
     c.type("\x04")
     c.ends("Ctrl-D")
     check("what is there is not touched", os.path.islink(HISTORY) and

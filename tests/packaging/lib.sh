@@ -57,7 +57,6 @@ over() {
 		-o "lowerdir=$lower,upperdir=$2/up,workdir=$2/work" "$2/root"
 	mkdir "$2/root/debs"
 	cp -r build/deb/*.deb packaging/debian/tests "$2/root/debs"
-	rm -f "$2"/root/debs/*-dbgsym_*
 }
 
 # install_packages ROOT: as a person would, but without a network.
