@@ -17,9 +17,9 @@ free_of() {
 	echo $(($(awk '/MemFree/ { print $4 }' "$NODES/node$1/meminfo") / 1024))
 }
 
-# share PAGES ALL: whether it is about half
+# half PART ALL: whether it is about half
 half() {
-	[ $((100 * $1 / $2)) -gt 40 ] && [ $((100 * $1 / $2)) -lt 60 ]
+	[ $((100 * $1 / $2)) -gt 30 ] && [ $((100 * $1 / $2)) -lt 70 ]
 }
 
 # on_node NODE: pages of interleaved memory that a process has there
