@@ -60,13 +60,13 @@ static int bad_scale(struct lx_error *err, const struct lx_item *it)
 }
 
 /* In the thread that loads. */
-static int report(struct loader *l)
+static int report(struct loader *l, struct lx_error *err)
 {
 	struct lx_host *h = l->m->host;
 
 	l->seen = __atomic_load_n(&l->done, __ATOMIC_RELAXED);
 	return h->ops->progress(h, l->seen, l->total) ?
-	       lx_fail(l->err, -LX_EINTR, "interrupted") : 0;
+	       lx_fail(err, -LX_EINTR, "interrupted") : 0;
 }
 
 static int read_at(struct loader *l, const struct lx_item *it, u64 off,
@@ -78,26 +78,10 @@ static int read_at(struct loader *l, const struct lx_item *it, u64 off,
 	if (r)
 		return read_failed(l->err, it, r);
 	l->done += n;
-	return report(l);
+	return report(l, l->err);
 }
 
 /* ---- vectors ---- */
-
-/* The order of the rows it belongs to: pack.c */
-static void reorder(const struct lx_item *it, u32 *v, const u32 *from)
-{
-	u32 half = it->rot / 2;
-
-	for (u32 i = 0; i < it->vec->n; i++) {
-		u32 h = i / it->head * it->head, j = i % it->head;
-
-		if (j < half)
-			j = 2 * j;
-		else if (j < 2 * half)
-			j = 2 * (j - half) + 1;
-		v[i] = from[h + j];
-	}
-}
 
 static int load_vec(struct loader *l, const struct lx_item *it)
 {
@@ -114,7 +98,9 @@ static int load_vec(struct loader *l, const struct lx_item *it)
 	if (!copy)
 		return lx_fail(l->err, -LX_ENOMEM, "no memory to read into");
 	lx_memcpy(copy, v, (size_t)n * 4);
-	reorder(it, v, copy);
+	/* The order of the rows it belongs to. */
+	for (u32 i = 0; i < n; i++)
+		v[i] = copy[lx_head_row(it->head, it->rot, i)];
 	h->ops->free(h, copy, (size_t)n * 4, LX_MEM_SCRATCH);
 	return 0;
 }
@@ -330,11 +316,8 @@ static bool is_news(void *ctx)
 static void look(struct loader *l)
 {
 	struct lx_error err = { 0 };
-	struct loader mine = { .m = l->m, .err = &err, .done = l->done,
-			       .total = l->total };
-	int r = report(&mine);
+	int r = report(l, &err);
 
-	l->seen = mine.seen;
 	if (r)
 		fail(l, r, &err);
 }

@@ -389,6 +389,8 @@ struct lx_strips {
 };
 struct lx_strips lx_pack_strips(const struct lx_op *op, u32 tile);
 void lx_pack_strip(const struct lx_op *op, u32 strip, u32 end_row);
+/* The file's row for row @i; @head 0: rows are as they are. */
+u32 lx_head_row(u32 head, u32 rot, u32 i);
 const u8 *lx_pack_row(const struct lx_op *op, u32 row);	/* as it was read */
 
 /* Columns of one tile that quantizes to @to: convert.c */

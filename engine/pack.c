@@ -455,23 +455,27 @@ static void pack_row(u32 type, u8 *dst, u32 r, const u8 *s, u32 cols, u32 *bad)
 }
 
 /*
- * The file's row for row @i of the packed matrix. Rotary embedding that
- * rotates neighbours (2j, 2j+1) of a head's first @rot channels becomes one
- * that rotates halves (j, j + rot/2) when the rows are reordered so.
+ * Rotary embedding that rotates neighbours (2j, 2j+1) of a head's first @rot
+ * channels becomes one that rotates halves (j, j + rot/2) when the rows are
+ * reordered so.
  */
+u32 lx_head_row(u32 head, u32 rot, u32 i)
+{
+	u32 half = rot / 2, j;
+
+	if (!head)
+		return i;
+	j = i % head;
+	if (j < half)
+		return i - j + 2 * j;
+	if (j < 2 * half)
+		return i - j + 2 * (j - half) + 1;
+	return i;
+}
+
 const u8 *lx_pack_row(const struct lx_op *op, u32 i)
 {
-	u32 h, j, half = op->pack.rot / 2;
-
-	if (op->pack.head) {
-		h = i / op->pack.head;
-		j = i % op->pack.head;
-		if (j < half)
-			j = 2 * j;
-		else if (j < 2 * half)
-			j = 2 * (j - half) + 1;
-		i = h * op->pack.head + j;
-	}
+	i = lx_head_row(op->pack.head, op->pack.rot, i);
 	return op->pack.src + (i - op->pack.row0) * op->pack.row_bytes;
 }
 
