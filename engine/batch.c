@@ -190,7 +190,8 @@ static void commit_draft(struct lx_engine *e, const struct lx_entry *en)
 	do {
 		const struct lx_sample_slot *sl = &e->sample[en->sample + i];
 
-		next = s->tokens[s->n_tokens];	/* the guess, if there is one */
+		/* The guess, if there is one. */
+		next = i < en->n_draft ? s->tokens[s->n_tokens] : -1;
 		s->n_past++;
 		e->n_gen_tokens++;
 		lx_prefix_publish(s);

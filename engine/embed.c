@@ -10,37 +10,41 @@
 
 #define POOL_COLS 256	/* of one tile */
 
-int lx_session_embed(struct lx_session *s, const char *text, size_t n,
-		     u32 pooling, void *out, struct lx_error *err)
+static int check(struct lx_session *s, u32 pooling, struct lx_error *err)
 {
-	struct lx_engine *e = s->e;
-	u32 max = (u32)lx_min((u64)e->n_ctx, 4 * (u64)n + 8);
-	s64 got;
-
-	if (pooling > LX_POOL_LAST)
+	if (pooling > LX_POOL_LAST || !s->ready)
 		return -LX_EINVAL;
 	if (s->state == LX_SESSION_DONE && !s->out_len)
 		lx_session_end_turn(s);
 	if (s->state != LX_SESSION_IDLE || s->in_batch || s->n_tokens)
 		return lx_fail(err, -LX_EBUSY, "there is a conversation");
-	if (lx_session_grow_tokens(s, max))
-		return -LX_ENOMEM;
-	got = lx_tokenize(e->model->vocab, text, n, LX_TOK_BOS, s->tokens, max);
-	if (got < 0)
-		return (int)got;
-	if (!got)
+	if (!s->n_ready)
 		return lx_fail(err, -LX_EINVAL, "the text is empty");
-	if (got > (s64)max)
-		return lx_fail(err, -LX_EMSGSIZE,
-			       "the text has %lld tokens, the context %u", got,
-			       e->n_ctx);
+	return 0;
+}
+
+int lx_session_embed(struct lx_session *s, u32 pooling, void *out,
+		     struct lx_error *err)
+{
+	struct lx_engine *e = s->e;
+	int r;
+
+	if (s->ready_for != LX_READY_EMBED)
+		return -LX_EINVAL;
+	r = check(s, pooling, err);
+	if (r) {
+		lx_prompt_unprepare(s);
+		return r;
+	}
 	s->pool_sum = lx_engine_alloc(e, 2 * (u64)e->ld_embd, 8);
-	s->pool_half = 0;
-	if (!s->pool_sum)
+	if (!s->pool_sum || lx_prompt_take(s)) {
+		lx_embed_drop(s);
+		lx_prompt_unprepare(s);
 		return -LX_ENOMEM;
+	}
+	s->pool_half = 0;
 	s->pooling = pooling;
 	s->pool_out = out;
-	s->n_tokens = (u32)got;
 	s->turn_start = 0;
 	s->gen_start = s->n_tokens;
 	s->n_prompt = s->n_tokens;

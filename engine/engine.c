@@ -440,7 +440,6 @@ int lx_plan(struct lx_host *host, const struct lx_source *src, u32 n_src,
 		r = plan_model(m, mp, ep, plan, err);
 	if (!r)
 		plan->info = m->info;
-	/* The description's strings live in the model: vocab, simd are static. */
 	lx_model_free(m);
 	return r;
 }

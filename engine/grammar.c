@@ -5,6 +5,7 @@
  * the state.
  */
 #include "grammar.h"
+#include "kv.h"
 
 /* ---- reading ---- */
 
@@ -183,11 +184,8 @@ u64 lx_grammar_memory(const struct lx_grammar *g)
 static int allocate(struct lx_host *host, size_t bytes, void *account,
 		    struct lx_grammar **out)
 {
-	const struct lx_host_ops *ops = host->ops;
 	struct lx_block b;
-	int r = ops->charged_alloc ?
-		ops->charged_alloc(host, &b, bytes, LX_MEM_CONTROL, account) :
-		ops->block_alloc(host, &b, bytes, LX_MEM_CONTROL);
+	int r = lx_charged_block(host, &b, bytes, LX_MEM_CONTROL, account);
 
 	if (r)
 		return r;
@@ -211,6 +209,13 @@ int lx_grammar_copy(const struct lx_grammar *g, void *account,
 	lx_memcpy(c, g, g->block.size);
 	c->block = b;
 	lay_out(c, (u8 *)c, &h);
+	/* A flush has them change places. */
+	if (g->stacks > g->old_stacks) {
+		struct lx_gstack *t = c->stacks;
+
+		c->stacks = c->old_stacks;
+		c->old_stacks = t;
+	}
 	*out = c;
 	return 0;
 }

@@ -72,21 +72,20 @@ static struct lx_kv_page *take_free(struct lx_engine *e, const void *account)
 	return p;
 }
 
-static int host_block(struct lx_engine *e, struct lx_block *b, void *account)
+int lx_charged_block(struct lx_host *h, struct lx_block *b, size_t size,
+		     enum lx_mem kind, void *account)
 {
-	const struct lx_host_ops *ops = e->host->ops;
-
-	if (ops->charged_alloc)
-		return ops->charged_alloc(e->host, b, e->page_bytes, LX_MEM_KV,
-					  account);
-	return ops->block_alloc(e->host, b, e->page_bytes, LX_MEM_KV);
+	if (h->ops->charged_alloc)
+		return h->ops->charged_alloc(h, b, size, kind, account);
+	return h->ops->block_alloc(h, b, size, kind);
 }
 
 static struct lx_kv_page *take_new(struct lx_engine *e, void *account, int *err)
 {
 	struct lx_kv_page *p = lx_engine_alloc(e, 1, sizeof(*p));
 
-	*err = p ? host_block(e, &p->block, account) : -LX_ENOMEM;
+	*err = p ? lx_charged_block(e->host, &p->block, e->page_bytes,
+				    LX_MEM_KV, account) : -LX_ENOMEM;
 	if (*err) {
 		lx_engine_release(e, p, 1, sizeof(*p));
 		return NULL;
@@ -159,6 +158,20 @@ static bool is_idle(const struct lx_session *s)
 	return s->n_pages && !s->in_batch && s->state != LX_SESSION_RUNNING;
 }
 
+static bool is_public(const struct lx_session *s)
+{
+	return s->shares && !lx_memcmp(&s->realm, &lx_realm_public,
+				       sizeof(s->realm));
+}
+
+/* What is computed once for everybody goes last. */
+static bool goes_before(const struct lx_session *a, const struct lx_session *b)
+{
+	bool a_public = is_public(a), b_public = is_public(b);
+
+	return a_public == b_public ? a->t_last < b->t_last : b_public;
+}
+
 /* The idle session that was used last before all others. */
 static struct lx_session *longest_idle(struct lx_engine *e, const void *account,
 				       bool any)
@@ -167,7 +180,7 @@ static struct lx_session *longest_idle(struct lx_engine *e, const void *account,
 
 	for (u32 i = 0; i < e->n_sessions; i++, s = s->next)
 		if (is_idle(s) && (any || s->account == account) &&
-		    (!best || s->t_last < best->t_last))
+		    (!best || goes_before(s, best)))
 			best = s;
 	return best;
 }

@@ -36,6 +36,13 @@ static inline bool lx_kv_own(int err)
 	return err == -LX_EDQUOT || err == -LX_ENOSPC;
 }
 
+/*
+ * A block that is a session's, charged to @account where the host can. 0,
+ * -LX_ENOMEM, -LX_EDQUOT, -LX_ENOSPC.
+ */
+int lx_charged_block(struct lx_host *h, struct lx_block *b, size_t size,
+		     enum lx_mem kind, void *account);
+
 /* The same as clients are told. */
 static inline int lx_kv_error(int err)
 {

@@ -7,8 +7,10 @@
 
 void lx_logprobs_drop(struct lx_session *s)
 {
-	lx_engine_release(s->e, s->lp, (u64)s->cap_lp * s->lp_stride,
-			  sizeof(*s->lp));
+	struct lx_host *h = s->e->host;
+
+	if (s->lp)
+		h->ops->block_free(h, &s->lp_block, LX_MEM_CONTROL);
 	s->lp = NULL;
 	s->n_lp = 0;
 	s->cap_lp = 0;
@@ -17,18 +19,20 @@ void lx_logprobs_drop(struct lx_session *s)
 
 static int grow(struct lx_session *s)
 {
-	u32 cap = lx_max(s->cap_lp * 2, 64u);
-	struct lx_logprob *p = lx_engine_alloc(s->e, (u64)cap * s->lp_stride,
-					       sizeof(*p));
+	u32 cap = lx_max(s->cap_lp * 2, 64u), n = s->n_lp;
+	size_t record = s->lp_stride * sizeof(*s->lp);
+	struct lx_block b = { 0 };
+	int r = lx_charged_block(s->e->host, &b, cap * record, LX_MEM_CONTROL,
+				 s->account);
 
-	if (!p)
-		return -LX_ENOMEM;
-	if (s->n_lp)
-		lx_memcpy(p, s->lp, (size_t)s->n_lp * s->lp_stride *
-			  sizeof(*p));
-	lx_engine_release(s->e, s->lp, (u64)s->cap_lp * s->lp_stride,
-			  sizeof(*p));
-	s->lp = p;
+	if (r)
+		return lx_kv_error(r);
+	if (n)
+		lx_memcpy(b.addr, s->lp, n * record);
+	lx_logprobs_drop(s);
+	s->lp_block = b;
+	s->lp = b.addr;
+	s->n_lp = n;
 	s->cap_lp = cap;
 	return 0;
 }
@@ -36,11 +40,13 @@ static int grow(struct lx_session *s)
 int lx_logprobs_add(struct lx_session *s, const struct lx_sample_slot *sl)
 {
 	struct lx_logprob *p;
+	int r;
 
 	if (!s->lp_stride)
 		return 0;
-	if (s->n_lp == s->cap_lp && grow(s))
-		return -LX_ENOMEM;
+	r = s->n_lp == s->cap_lp ? grow(s) : 0;
+	if (r)
+		return r;
 	p = s->lp + (u64)s->n_lp++ * s->lp_stride;
 	p->id = sl->token;
 	p->lp_u = sl->token_lp_u;

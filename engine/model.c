@@ -506,7 +506,7 @@ static void fill_info(struct lx_model *m)
 	const struct lx_hparams *hp = &m->hp;
 
 	i->simd = m->ops->name;
-	i->vocab = lx_vocab_kind(m->vocab);
+	lx_format(i->vocab, sizeof(i->vocab), "%s", lx_vocab_kind(m->vocab));
 	i->n_vocab = hp->n_vocab;
 	i->n_ctx_train = hp->n_ctx_train;
 	i->n_layer = hp->n_layer;

@@ -60,7 +60,8 @@ static void put_default_system(const struct lx_session *s,
 	put_str(r, lx_chat_after(k, LX_ROLE_SYSTEM, 0, true));
 }
 
-static void walk(const struct lx_session *s, struct lx_rendered *r)
+static void walk(const struct lx_session *s, bool answer,
+		 struct lx_rendered *r)
 {
 	enum lx_chat_kind k = s->e->model->info.chat;
 	bool chat = formatted(s), sys = s->has_system;
@@ -87,41 +88,38 @@ static void walk(const struct lx_session *s, struct lx_rendered *r)
 		if (chat)
 			put_str(r, lx_chat_after(k, m->role, index, sys));
 	}
-	if (!chat || s->prefill)
+	if (!chat || !answer)
 		return;
 	put_str(r, lx_chat_open(k));
 	put_str(r, lx_chat_think(k, s->e->model->tmpl,
 				 s->p.flags & LX_SESSION_NO_THINK));
 }
 
-int lx_render(struct lx_session *s, struct lx_rendered *r,
+int lx_render(struct lx_session *s, bool answer, struct lx_rendered *r,
 	      struct lx_error *err)
 {
-	struct lx_engine *e = s->e;
+	struct lx_host *h = s->e->host;
 
 	*r = (struct lx_rendered){ 0 };
-	walk(s, r);
+	walk(s, answer, r);
 	r->cap = r->len + 1;
 	r->cap_spans = r->n_spans + 1;
-	r->spans = lx_engine_alloc(e, r->cap_spans, sizeof(*r->spans));
-	r->text = r->spans ? lx_engine_alloc(e, r->cap, 1) : NULL;
-	if (!r->text)
+	r->spans = h->ops->alloc(h, r->cap_spans * sizeof(*r->spans),
+				 LX_MEM_SCRATCH);
+	r->text = h->ops->alloc(h, r->cap, LX_MEM_SCRATCH);
+	if (!r->spans || !r->text)
 		return lx_fail(err, -LX_ENOMEM, "no memory for the prompt");
-	walk(s, r);
+	walk(s, answer, r);
 	return 0;
 }
 
 void lx_render_free(struct lx_session *s, struct lx_rendered *r)
 {
-	lx_engine_release(s->e, r->text, r->cap, 1);
-	lx_engine_release(s->e, r->spans, r->cap_spans, sizeof(*r->spans));
-}
+	struct lx_host *h = s->e->host;
 
-void lx_render_done(struct lx_session *s)
-{
-	if (!s->n_messages && s->n_msgs)
-		s->has_system = s->msgs[0].role == LX_ROLE_SYSTEM;
-	/* The answer to come counts as one. */
-	s->n_messages += s->n_msgs + !s->prefill;
-	s->answered = false;
+	if (r->text)
+		h->ops->free(h, r->text, r->cap, LX_MEM_SCRATCH);
+	if (r->spans)
+		h->ops->free(h, r->spans, r->cap_spans * sizeof(*r->spans),
+			     LX_MEM_SCRATCH);
 }

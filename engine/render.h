@@ -15,13 +15,12 @@ struct lx_rendered {
 /*
  * Put the pending messages into the model's chat format; plain text when the
  * session is raw or the format is not known. The parts of the template are
- * trusted, messages only if they were written so. Free with lx_render_free(),
+ * trusted, messages only if they were written so. @answer: it is opened at the
+ * end. Free with lx_render_free(),
  * also after an error. -LX_ENOMEM.
  */
-int lx_render(struct lx_session *s, struct lx_rendered *r,
+int lx_render(struct lx_session *s, bool answer, struct lx_rendered *r,
 	      struct lx_error *err);
 void lx_render_free(struct lx_session *s, struct lx_rendered *r);
-/* The turn has started: messages are part of the conversation. */
-void lx_render_done(struct lx_session *s);
 
 #endif

@@ -7,7 +7,6 @@
  * Afterwards the session is what it was.
  */
 #include "session.h"
-#include "render.h"
 
 struct lx_score {
 	u64 bytes;		/* of this allocation */
@@ -79,16 +78,7 @@ static int tokenize(struct lx_session *s, struct lx_score *sc,
 /* The prompt behind the conversation; what was written stays written. */
 static int add_prompt(struct lx_session *s, struct lx_error *err)
 {
-	struct lx_rendered r;
-	int ret;
-
-	if (s->state != LX_SESSION_PENDING)
-		return 0;
-	ret = lx_render(s, &r, err);
-	if (!ret)
-		ret = lx_session_tokenize(s, &r, err);
-	lx_render_free(s, &r);
-	return ret;
+	return s->state == LX_SESSION_PENDING ? lx_prompt_append(s, err) : 0;
 }
 
 static void begin(struct lx_session *s, struct lx_score *sc)

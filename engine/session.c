@@ -1,14 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
- * Sessions: what clients touch. Text goes in as messages, is formatted and
- * tokenized when the turn starts, and comes out of a small ring of whole
- * characters that the steps fill.
+ * Sessions: what clients touch. Text goes in as messages (prompt.c) and comes
+ * out of a small ring of whole characters that the steps fill.
  */
 #include "session.h"
-#include "render.h"
 
 #define OUT_BYTES 4096
-#define TEXT_PER_TOKEN 32	/* bytes of text a context could hold at most */
 
 void lx_session_defaults(struct lx_session_params *p)
 {
@@ -82,18 +79,6 @@ int lx_session_open(struct lx_engine *e, const struct lx_session_params *p,
 	return 0;
 }
 
-static void drop_prompt(struct lx_session *s)
-{
-	lx_engine_release(s->e, s->text, s->text_cap, 1);
-	lx_engine_release(s->e, s->msgs, s->cap_msgs, sizeof(*s->msgs));
-	s->text = NULL;
-	s->text_len = 0;
-	s->text_cap = 0;
-	s->msgs = NULL;
-	s->n_msgs = 0;
-	s->cap_msgs = 0;
-}
-
 static void drop_out(struct lx_session *s)
 {
 	lx_engine_release(s->e, s->out, s->out_cap, 1);
@@ -108,7 +93,7 @@ static void forget(struct lx_session *s)
 {
 	struct lx_engine *e = s->e;
 
-	drop_prompt(s);
+	lx_prompt_drop(s);
 	drop_out(s);
 	lx_logprobs_drop(s);
 	lx_score_drop(s);
@@ -162,6 +147,7 @@ int lx_session_set(struct lx_session *s, const struct lx_session_params *p)
 		return r;
 	if (s->state == LX_SESSION_RUNNING)
 		return -LX_EBUSY;
+	lx_prompt_unprepare(s);	/* they say how it is put */
 	s->p = *p;
 	return 0;
 }
@@ -179,11 +165,10 @@ int lx_session_reset(struct lx_session *s)
 	return 0;
 }
 
-/* ---- the prompt ---- */
+/* ---- a turn ---- */
 
-/* Grow an array of @size bytes an element to @want elements at least. */
-static void *grow(struct lx_engine *e, void *old, u64 n, u64 cap, u64 want,
-		  size_t size, u64 *new_cap)
+void *lx_session_grow(struct lx_engine *e, void *old, u64 n, u64 cap, u64 want,
+		      size_t size, u64 *new_cap)
 {
 	void *p;
 
@@ -204,95 +189,12 @@ int lx_session_grow_tokens(struct lx_session *s, u32 n)
 
 	if (n <= s->cap_tokens)
 		return 0;
-	p = grow(s->e, s->tokens, s->n_tokens, s->cap_tokens, n, sizeof(*p),
-		 &cap);
+	p = lx_session_grow(s->e, s->tokens, s->n_tokens, s->cap_tokens, n,
+			    sizeof(*p), &cap);
 	if (!p)
 		return -LX_ENOMEM;
 	s->tokens = p;
 	s->cap_tokens = (u32)cap;
-	return 0;
-}
-
-static int add_message(struct lx_session *s, u32 role, u32 flags)
-{
-	struct lx_message *m;
-	u64 cap;
-
-	if (s->n_msgs) {
-		m = &s->msgs[s->n_msgs - 1];
-		if (m->role == role && m->flags == flags)
-			return 0;
-	}
-	if (s->n_msgs == s->cap_msgs) {
-		m = grow(s->e, s->msgs, s->n_msgs, s->cap_msgs, s->n_msgs + 4,
-			 sizeof(*m), &cap);
-		if (!m)
-			return -LX_ENOMEM;
-		s->msgs = m;
-		s->cap_msgs = (u32)cap;
-	}
-	s->msgs[s->n_msgs++] = (struct lx_message){ .role = role,
-		.flags = flags, .off = s->text_len };
-	return 0;
-}
-
-int lx_session_write(struct lx_session *s, enum lx_role role,
-		     const char *text, size_t n, u32 flags)
-{
-	size_t limit = (size_t)s->e->n_ctx * TEXT_PER_TOKEN;
-	u64 cap;
-	char *p;
-
-	if ((u32)role >= LX_ROLES || flags & ~LX_WRITE_SPECIAL)
-		return -LX_EINVAL;
-	if (s->in_batch || s->state == LX_SESSION_RUNNING ||
-	    (s->state == LX_SESSION_DONE && s->out_len))
-		return -LX_EBUSY;
-	if (n > limit || s->text_len > limit - n)
-		return -LX_EMSGSIZE;
-	if (s->text_len + n > s->text_cap) {
-		p = grow(s->e, s->text, s->text_len, s->text_cap,
-			 s->text_len + n + 64, 1, &cap);
-		if (!p)
-			return -LX_ENOMEM;
-		s->text = p;
-		s->text_cap = cap;
-	}
-	if (add_message(s, role, flags))
-		return -LX_ENOMEM;
-	lx_memcpy(s->text + s->text_len, text, n);
-	s->text_len += n;
-	s->msgs[s->n_msgs - 1].len += n;
-	if (s->state != LX_SESSION_PENDING)
-		lx_session_end_turn(s);
-	s->state = LX_SESSION_PENDING;
-	return 0;
-}
-
-/* Tokenize what was rendered behind the tokens that are there. */
-int lx_session_tokenize(struct lx_session *s, const struct lx_rendered *r,
-			struct lx_error *err)
-{
-	const struct lx_vocab *v = s->e->model->vocab;
-	u32 flags = s->n_tokens ? LX_TOK_CONTINUE :
-				  LX_TOK_BOS | LX_TOK_ONE_BOS;
-	/* A byte gives one token; as bytes of a space that is none, three. */
-	u32 max = (u32)lx_min((u64)s->e->n_ctx, 4 * (u64)r->len + 8);
-	s64 n;
-
-	if (lx_session_grow_tokens(s, s->n_tokens + max))
-		return lx_fail(err, -LX_ENOMEM, "no memory for the prompt");
-	n = lx_tokenize_spans(v, r->text, r->len, r->spans, r->n_spans, flags,
-			      s->tokens + s->n_tokens, max);
-	if (n < 0)
-		return lx_fail(err, (int)n, "the prompt could not be tokenized");
-	if (!n && s->n_tokens == s->n_past)
-		return lx_fail(err, -LX_EINVAL, "the prompt is empty");
-	if (n > (s64)max)
-		return lx_fail(err, -LX_EMSGSIZE,
-			       "the prompt has %lld tokens, the context %u", n,
-			       s->e->n_ctx);
-	s->n_tokens += (u32)n;
 	return 0;
 }
 
@@ -339,16 +241,12 @@ void lx_session_begin(struct lx_session *s)
 
 int lx_session_start(struct lx_session *s, struct lx_error *err)
 {
-	struct lx_rendered r;
 	u32 before = s->n_tokens;
 	int ret;
 
 	if (s->state != LX_SESSION_PENDING)
 		return -LX_EINVAL;
-	ret = lx_render(s, &r, err);
-	if (!ret)
-		ret = lx_session_tokenize(s, &r, err);
-	lx_render_free(s, &r);
+	ret = lx_prompt_append(s, err);
 	if (!ret)
 		ret = get_out(s, err);
 	if (!ret)
@@ -359,13 +257,12 @@ int lx_session_start(struct lx_session *s, struct lx_error *err)
 		s->n_tokens = before;
 		/* Where memory was short the same may do a moment later. */
 		if (ret != -LX_ENOMEM) {
-			drop_prompt(s);
+			lx_prompt_drop(s);
 			s->state = LX_SESSION_IDLE;
 		}
 		return ret;
 	}
-	lx_render_done(s);
-	drop_prompt(s);
+	lx_prompt_done(s);
 	lx_logprobs_drop(s);
 	s->n_prompt = s->gen_start - s->turn_start;
 	s->n_cached = 0;
@@ -471,6 +368,7 @@ static bool put_text(struct lx_session *s, s32 token)
 void lx_session_push(struct lx_session *s, const struct lx_sample_slot *sl)
 {
 	s32 token = sl->token;
+	int r;
 
 	s->t_last = s->e->host->ops->time_ns(s->e->host);
 	if (!s->t_first)
@@ -486,9 +384,11 @@ void lx_session_push(struct lx_session *s, const struct lx_sample_slot *sl)
 		lx_session_finish(s, LX_FINISH_EOG, 0);
 		return;
 	}
-	if (lx_session_grow_tokens(s, s->n_tokens + 1) ||
-	    lx_logprobs_add(s, sl)) {
-		lx_session_finish(s, LX_FINISH_ERROR, -LX_ENOMEM);
+	r = lx_session_grow_tokens(s, s->n_tokens + 1);
+	if (!r)
+		r = lx_logprobs_add(s, sl);
+	if (r) {
+		lx_session_finish(s, LX_FINISH_ERROR, r);
 		return;
 	}
 	if (lx_constrain_push(s, token)) {

@@ -4,13 +4,14 @@
 
 #include "engine.h"
 
-struct lx_rendered;
-
 /* A message being written: text[off .. off + len). */
 struct lx_message {
 	u32 role, flags;
 	size_t off, len;
 };
+
+/* What tokens were prepared for: of the prompt, or of a text by itself. */
+enum lx_ready { LX_READY_ANSWER, LX_READY_PREFILL, LX_READY_EMBED };
 
 #define LX_STOP_TOKENS 512	/* taken back at most */
 
@@ -48,6 +49,11 @@ struct lx_session {
 	size_t text_len, text_cap;
 	struct lx_message *msgs;
 	u32 n_msgs, cap_msgs;
+	s32 *ready;		/* [cap_ready] its tokens, where it was prepared */
+	u32 cap_ready;
+	int ready_error;	/* why there are none */
+	s64 n_ready;		/* as many as it has, even if they are too many */
+	enum lx_ready ready_for;
 	u32 n_messages;		/* of the conversation so far */
 	bool has_system;
 	bool answered;		/* an answer is to be closed by the next prompt */
@@ -80,7 +86,8 @@ struct lx_session {
 	size_t held;		/* bytes behind out_len: maybe a stop string */
 	u64 n_text;		/* bytes of this answer, held ones included */
 	struct lx_detok detok;
-	struct lx_logprob *lp;	/* [cap_lp][lp_stride], of the answer */
+	struct lx_block lp_block;
+	struct lx_logprob *lp;	/* [cap_lp][lp_stride] in it, of the answer */
 	u32 n_lp, cap_lp, lp_stride;
 
 	u64 t_start, t_first, t_last;
@@ -98,9 +105,22 @@ int lx_session_grow_tokens(struct lx_session *s, u32 n);
 
 /* The last step of starting a turn, of any kind. */
 void lx_session_begin(struct lx_session *s);
-/* What was rendered, behind the tokens that are there. */
-int lx_session_tokenize(struct lx_session *s, const struct lx_rendered *r,
-			struct lx_error *err);
+/*
+ * Grow an array of @cap elements of @size bytes, of which @n are used, to @want
+ * at least. NULL: no memory.
+ */
+void *lx_session_grow(struct lx_engine *e, void *old, u64 n, u64 cap, u64 want,
+		      size_t size, u64 *new_cap);
+
+/* prompt.c */
+
+/* The pending prompt's tokens behind those that are there; it stays pending. */
+int lx_prompt_append(struct lx_session *s, struct lx_error *err);
+int lx_prompt_take(struct lx_session *s);	/* the same of what is ready */
+void lx_prompt_unprepare(struct lx_session *s);
+void lx_prompt_drop(struct lx_session *s);
+/* The turn has started: messages are part of the conversation. */
+void lx_prompt_done(struct lx_session *s);
 
 /* score.c */
 
@@ -150,6 +170,7 @@ int lx_constrain_fork(struct lx_session *to, const struct lx_session *from);
 /* logprobs.c */
 
 void lx_logprobs_drop(struct lx_session *s);	/* a new turn, or the end */
+/* -LX_ENOMEM, -LX_EDQUOT: they are charged to the session. */
 int lx_logprobs_add(struct lx_session *s, const struct lx_sample_slot *sl);
 
 /* draft.c */

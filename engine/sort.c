@@ -31,31 +31,3 @@ void lx_sort_index(u32 *idx, u32 n,
 		sift_index(idx, 0, n, less, ctx);
 	}
 }
-
-static void sift_u64(u64 *h, size_t i, size_t n)
-{
-	u64 x = h[i];
-	size_t child;
-
-	for (; (child = 2 * i + 1) < n; i = child) {
-		if (child + 1 < n && h[child] < h[child + 1])
-			child++;
-		if (x >= h[child])
-			break;
-		h[i] = h[child];
-	}
-	h[i] = x;
-}
-
-void lx_sort_u64(u64 *v, size_t n)
-{
-	for (size_t i = n / 2; i-- > 0;)
-		sift_u64(v, i, n);
-	while (n > 1) {
-		u64 top = v[0];
-
-		v[0] = v[--n];
-		v[n] = top;
-		sift_u64(v, 0, n);
-	}
-}

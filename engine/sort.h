@@ -9,7 +9,5 @@
 void lx_sort_index(u32 *idx, u32 n,
 		   bool (*less)(const void *ctx, u32 a, u32 b),
 		   const void *ctx);
-/* Ascending. */
-void lx_sort_u64(u64 *v, size_t n);
 
 #endif

@@ -3,11 +3,22 @@
  * Cutting special and added tokens out of a text. The rule of the reference:
  * the longest token is looked for first in the whole text, then the next in
  * what is left, and so on. Here all candidates are found in one scan (texts
- * sorted, so each character narrows a range), ordered by that rank, and taken
- * when their place is still free.
+ * sorted, so each character narrows a range), counted into the order of that
+ * rank, and taken when their place is still free. A text may be nothing but
+ * candidates: every loop over it lets others run, and ends when it is to.
  */
 #include "special.h"
-#include "sort.h"
+
+#define TICK 65536		/* bytes or candidates between two looks around */
+#define GONE (~0ull)
+
+/* Now and then, as @i of something grows. Not 0: the host wants an end. */
+static int look_around(const struct lx_vocab *v, size_t i, size_t n)
+{
+	if (i % TICK || !v->host->ops->progress)
+		return 0;
+	return v->host->ops->progress(v->host, i, n);
+}
 
 /* Bits for the bytes that belong to a token already. */
 static bool taken(const u8 *map, size_t i)
@@ -85,98 +96,154 @@ static void candidates_at(struct scan *s, size_t pos)
 	}
 }
 
-static size_t scan_all(struct scan *s, const struct lx_span *span, u32 n_spans)
+static int scan_all(struct scan *s, const struct lx_span *span, u32 n_spans)
 {
 	const u32 *first = s->v->special_first;
+	int r = 0;
 
 	s->span = span;
 	s->left = n_spans;
 	s->found = 0;
-	for (size_t pos = 0; pos < s->n; pos++) {
+	for (size_t pos = 0; pos < s->n && !r; pos++) {
 		while (s->left && pos >= s->span->end) {
 			s->span++;
 			s->left--;
 		}
 		if (first[s->p[pos]] != first[s->p[pos] + 1])
 			candidates_at(s, pos);
+		r = look_around(s->v, pos, s->n);
 	}
-	return s->found;
+	return r;
 }
 
-/* Special tokens by rank: an array of ids, since ranks are 0 .. n-1. */
-static int by_rank(const struct lx_vocab *v, u32 **out)
-{
-	u32 *id = v->host->ops->alloc(v->host, v->n_special * sizeof(u32),
-				      LX_MEM_SCRATCH);
+/* What choosing takes, beside the candidates. */
+struct choice {
+	u32 *id;	/* [n_special] by rank, since ranks are 0 .. n - 1 */
+	u32 *next;	/* [n_special] where the next one of a rank goes */
+	u32 *order;	/* [n] candidates by rank, and by position in it */
+	u8 *map;	/* a bit a byte of the text: it is taken */
+	size_t n, map_size;
+};
 
-	*out = id;
-	if (!id)
-		return -LX_ENOMEM;
-	for (u32 i = 0; i < v->n_special; i++)
-		id[v->special_rank[i]] = v->special[i];
-	return 0;
+static void *get(const struct lx_vocab *v, size_t n)
+{
+	return v->host->ops->alloc(v->host, n, LX_MEM_SCRATCH);
+}
+
+static void put(const struct lx_vocab *v, void *p, size_t n)
+{
+	if (p)
+		v->host->ops->free(v->host, p, n, LX_MEM_SCRATCH);
+}
+
+static bool get_choice(struct choice *ch, const struct lx_vocab *v, size_t n,
+		       size_t text)
+{
+	ch->n = n;
+	ch->map_size = text / 8 + 1;
+	ch->id = get(v, v->n_special * sizeof(*ch->id));
+	ch->next = get(v, v->n_special * sizeof(*ch->next));
+	ch->order = get(v, n * sizeof(*ch->order));
+	ch->map = get(v, ch->map_size);
+	return ch->id && ch->next && ch->order && ch->map;
+}
+
+static void put_choice(struct choice *ch, const struct lx_vocab *v)
+{
+	put(v, ch->id, v->n_special * sizeof(*ch->id));
+	put(v, ch->next, v->n_special * sizeof(*ch->next));
+	put(v, ch->order, ch->n * sizeof(*ch->order));
+	put(v, ch->map, ch->map_size);
+}
+
+/* Candidates are in the order of positions: counting keeps that in a rank. */
+static int by_rank(struct choice *ch, const struct lx_vocab *v, const u64 *at)
+{
+	u32 sum = 0, n;
+	int r = 0;
+
+	for (u32 i = 0; i < v->n_special; i++) {
+		ch->id[v->special_rank[i]] = v->special[i];
+		ch->next[i] = 0;
+	}
+	for (size_t i = 0; i < ch->n && !r; i++) {
+		ch->next[at[i] >> 32]++;
+		r = look_around(v, i, ch->n);
+	}
+	for (u32 i = 0; i < v->n_special; i++) {
+		n = ch->next[i];
+		ch->next[i] = sum;
+		sum += n;
+	}
+	for (size_t i = 0; i < ch->n && !r; i++) {
+		ch->order[ch->next[at[i] >> 32]++] = (u32)i;
+		r = look_around(v, i, ch->n);
+	}
+	return r;
 }
 
 /*
- * Take the candidates in order of rank. What was taken is at least as long
- * as the candidate, so an overlap shows at one of its ends.
+ * Take the candidate if it is free. What was taken is at least as long, so an
+ * overlap shows at one of its ends.
  */
-static void take(struct lx_cuts *c, const struct lx_vocab *v, const u32 *ids,
-		 const u8 *p, size_t n, u8 *map)
+static u64 take(struct choice *ch, const struct lx_vocab *v, const u8 *p,
+		size_t n, u64 at)
 {
-	size_t kept = 0;
+	u32 id = ch->id[at >> 32];
+	size_t pos = (u32)at, end = pos + v->tok[id].len;
 
-	for (size_t i = 0; i < c->n; i++) {
-		u32 id = ids[c->at[i] >> 32];
-		size_t pos = (u32)c->at[i], end = pos + v->tok[id].len;
-
-		if (taken(map, pos) || taken(map, end - 1))
-			continue;
-		if (v->tok[id].attr & LX_ATTR_RSTRIP)
-			while (end < n && lx_is_space(p[end]) && !taken(map, end))
-				end++;
-		for (size_t k = pos; k < end; k++)
-			map[k / 8] |= (u8)(1u << k % 8);
-		c->at[kept++] = (u64)pos << 32 | id;
-	}
-	c->n = kept;
+	if (taken(ch->map, pos) || taken(ch->map, end - 1))
+		return GONE;
+	if (v->tok[id].attr & LX_ATTR_RSTRIP)
+		while (end < n && lx_is_space(p[end]) && !taken(ch->map, end))
+			end++;
+	for (size_t k = pos; k < end; k++)
+		ch->map[k / 8] |= (u8)(1u << k % 8);
+	return (u64)pos << 32 | id;
 }
 
+/* Those that are taken, in the order of positions. */
 static int choose(struct lx_cuts *c, const struct lx_vocab *v, const u8 *p,
 		  size_t n)
 {
-	size_t map_size = n / 8 + 1;
-	u8 *map = v->host->ops->alloc(v->host, map_size, LX_MEM_SCRATCH);
-	u32 *ids = NULL;
-	int ret = map ? by_rank(v, &ids) : -LX_ENOMEM;
+	struct choice ch = { 0 };
+	size_t kept = 0;
+	int r = -LX_ENOMEM;
 
-	if (!ret) {
-		lx_sort_u64(c->at, c->n);
-		take(c, v, ids, p, n, map);
-		lx_sort_u64(c->at, c->n);
-		v->host->ops->free(v->host, ids, v->n_special * sizeof(u32),
-				   LX_MEM_SCRATCH);
+	if (get_choice(&ch, v, c->n, n))
+		r = by_rank(&ch, v, c->at);
+	for (size_t i = 0; i < c->n && !r; i++) {
+		u64 *at = &c->at[ch.order[i]];
+
+		*at = take(&ch, v, p, n, *at);
+		r = look_around(v, i, c->n);
 	}
-	if (map)
-		v->host->ops->free(v->host, map, map_size, LX_MEM_SCRATCH);
-	return ret;
+	for (size_t i = 0; i < c->n && !r; i++)
+		if (c->at[i] != GONE)
+			c->at[kept++] = c->at[i];
+	c->n = kept;
+	put_choice(&ch, v);
+	return r;
 }
 
 int lx_cuts_find(struct lx_cuts *c, const struct lx_vocab *v, const u8 *p,
 		 size_t n, const struct lx_span *span, u32 n_spans)
 {
 	struct scan s = { .v = v, .p = p, .n = n };
+	int r = v->n_special ? scan_all(&s, span, n_spans) : 0;
 
-	c->n = v->n_special ? scan_all(&s, span, n_spans) : 0;
-	if (!c->n)
-		return 0;
+	c->n = s.found;
+	if (r || !c->n)
+		return r;
+	if (c->n > 0xffffffffu)
+		return -LX_ENOMEM;
 	c->size = c->n * sizeof(u64);
-	c->at = v->host->ops->alloc(v->host, c->size, LX_MEM_SCRATCH);
+	c->at = get(v, c->size);
 	if (!c->at)
 		return -LX_ENOMEM;
 	s.out = c->at;
-	scan_all(&s, span, n_spans);
-	return choose(c, v, p, n);
+	r = scan_all(&s, span, n_spans);
+	return r ? r : choose(c, v, p, n);
 }
 
 void lx_cuts_free(struct lx_cuts *c, const struct lx_vocab *v)

@@ -114,8 +114,10 @@ int llamux_session_score(struct llamux_session *s, const char *text,
 	err = begin(s);
 	if (!err)
 		err = llamux_session_settle(s);
-	if (!err)
+	if (!err) {
+		llamux_session_prepare(s, true);
 		err = claim(s, lx_session_score(s->lx, text, ends, n, NULL));
+	}
 	mutex_unlock(&s->model->lock);
 	return err ?: await(s, end_score, out);
 }
@@ -130,13 +132,14 @@ static int end_embed(struct llamux_session *s, void *out)
 int llamux_session_embed(struct llamux_session *s, const char *text, size_t n,
 			 u32 pooling, void *out)
 {
-	int err;
+	int err = lx_session_prepare_embed(s->lx, text, n, NULL);
 
+	if (err)
+		return err;
 	mutex_lock(&s->model->lock);
 	err = s->newline ? -EBUSY : begin(s);
 	if (!err)
-		err = claim(s, lx_session_embed(s->lx, text, n, pooling, out,
-						NULL));
+		err = claim(s, lx_session_embed(s->lx, pooling, out, NULL));
 	mutex_unlock(&s->model->lock);
 	return err ?: await(s, end_embed, NULL);
 }

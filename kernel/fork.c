@@ -55,8 +55,10 @@ int llamux_session_prefill(struct llamux_session *s)
 	err = llamux_session_admit(s);
 	if (!err)
 		err = llamux_session_complete(s);
-	if (!err)
+	if (!err) {
+		llamux_session_prepare(s, false);
 		err = lx_session_prefill(s->lx, NULL);
+	}
 	if (!err)
 		s->turn = true;
 	mutex_unlock(&m->lock);

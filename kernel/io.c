@@ -141,7 +141,7 @@ out:
 /* Under model->lock: the loop has something to do. */
 static void kick(struct llamux_model *m)
 {
-	WRITE_ONCE(m->kicks, m->kicks + 1);
+	atomic_inc(&m->kicks);
 	wake_up(&m->wake);
 }
 
@@ -154,6 +154,17 @@ int llamux_session_complete(struct llamux_session *s)
 	return err;
 }
 
+void llamux_session_prepare(struct llamux_session *s, bool answer)
+{
+	struct llamux_model *m = s->model;
+
+	lockdep_assert_held(&s->lock);
+	mutex_unlock(&m->lock);
+	/* What is wrong with the prompt is told by who starts the turn. */
+	lx_session_prepare(s->lx, answer, NULL);
+	mutex_lock(&m->lock);
+}
+
 /* Under model->lock: the prompt is complete. */
 static int start_turn(struct llamux_session *s)
 {
@@ -161,8 +172,10 @@ static int start_turn(struct llamux_session *s)
 
 	if (!err)
 		err = llamux_session_complete(s);
-	if (!err)
-		err = lx_session_start(s->lx, NULL);
+	if (err)
+		return err;
+	llamux_session_prepare(s, true);
+	err = lx_session_start(s->lx, NULL);
 	if (!err) {
 		s->turn = true;
 		kick(s->model);

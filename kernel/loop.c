@@ -11,6 +11,7 @@
 
 #include "loop.h"
 #include "model.h"
+#include "prompt.h"
 #include "session.h"
 #include "shrink.h"
 #include "trace.h"
@@ -62,8 +63,10 @@ static int check_fits(struct llamux_model *m, struct lx_model_params *mp)
 	if (!err && llamux_reserve_take(&m->reserve, plan->weights))
 		err = lx_fail(&m->error, -ENOMEM,
 			      "another model has taken what was set aside");
-	m->params.n_ctx = plan->n_ctx;	/* what the plan says fits */
-	mp->n_kept = plan->n_kept;
+	if (!err) {
+		m->params.n_ctx = plan->n_ctx;	/* what the plan says fits */
+		mp->n_kept = plan->n_kept;
+	}
 	kvfree(plan);
 	return err;
 }
@@ -175,6 +178,7 @@ static void doze(struct llamux_model *m)
 		llamux_model_move(m, LLAMUX_MODEL_ASLEEP, LLAMUX_MODEL_READY);
 		return;
 	}
+	llamux_prompt_rest(m);
 	/* The shrinker looks at the engine without the lock. */
 	llamux_shrink_stop(m);
 	e = take_engine(m);
@@ -201,7 +205,7 @@ static void wake(struct llamux_model *m)
 /* One look at what there is to do; sleeps when it is nothing. */
 static void serve(struct llamux_model *m)
 {
-	u32 kicks = READ_ONCE(m->kicks);
+	int kicks = atomic_read(&m->kicks);
 	long patience;
 
 	if (READ_ONCE(m->wanted))
@@ -210,7 +214,7 @@ static void serve(struct llamux_model *m)
 		return;
 	patience = m->engine ? llamux_model_patience(m) : MAX_SCHEDULE_TIMEOUT;
 	if (!wait_event_freezable_timeout(m->wake,
-					  READ_ONCE(m->kicks) != kicks ||
+					  atomic_read(&m->kicks) != kicks ||
 					  kthread_should_stop(), patience))
 		doze(m);
 }

@@ -253,7 +253,7 @@ bool llamux_model_is_default(const struct llamux_model *m)
 void llamux_model_kick(struct llamux_model *m)
 {
 	mutex_lock(&m->lock);
-	WRITE_ONCE(m->kicks, m->kicks + 1);
+	atomic_inc(&m->kicks);
 	mutex_unlock(&m->lock);
 	wake_up(&m->wake);
 }
@@ -313,13 +313,20 @@ static void model_unlist(struct llamux_model *m, enum llamux_model_state state)
 	llamux_model_put(m);
 }
 
-static void model_ready(struct llamux_model *m, bool make_default)
+/* -ECANCELED: that came when the last weight was read. */
+static int model_ready(struct llamux_model *m, bool make_default)
 {
+	int err = 0;
+
 	mutex_lock(&models_lock);
-	m->state = LLAMUX_MODEL_READY;
-	if (make_default || !default_model)
+	if (m->cancel)
+		err = -ECANCELED;
+	else
+		m->state = LLAMUX_MODEL_READY;
+	if (!err && (make_default || !default_model))
 		default_model = m;
 	mutex_unlock(&models_lock);
+	return err;
 }
 
 /*
@@ -402,6 +409,10 @@ int llamux_model_load(const struct llamux_load *load, struct lx_error *error)
 	if (err)
 		goto err_free;
 	err = model_start(m);
+	if (!err) {
+		log_loaded(m, ktime_get_ns() - start);
+		err = model_ready(m, load->flags & LLAMUX_LOAD_DEFAULT);
+	}
 	if (err) {
 		if (err != -EINTR)
 			*error = m->error;
@@ -410,8 +421,6 @@ int llamux_model_load(const struct llamux_load *load, struct lx_error *error)
 			flush_workqueue(put_queue);
 		return err;
 	}
-	log_loaded(m, ktime_get_ns() - start);
-	model_ready(m, load->flags & LLAMUX_LOAD_DEFAULT);
 	return 0;
 
 err_free:

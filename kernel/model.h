@@ -66,10 +66,11 @@ struct llamux_model {
 	struct list_head sessions;
 	struct list_head zombies;	/* closed, but in the running batch */
 	u32 n_sessions;
+	u32 n_unattended;		/* of these, kept without an open file */
 	struct llamux_shrinker shrinker;	/* while the engine is open */
 	u64 kv_page_bytes;
 	wait_queue_head_t wake;		/* the thread sleeps here */
-	u32 kicks;
+	atomic_t kicks;
 
 	/* policy.c; written under models_lock */
 	bool pinned;
@@ -130,7 +131,7 @@ void llamux_model_show_policy(struct seq_file *seq,
 			      const struct llamux_model *m);
 /* The bit of a role by its name, 0: none such. */
 u32 llamux_role_bit(const char *name);
-/* Have it loaded again. -EINTR, or why it could not be. */
+/* Have it loaded again. -ERESTARTSYS on a signal, or why it could not be. */
 int llamux_model_wake(struct llamux_model *m);
 /* By its thread: jiffies till it may sleep. MAX_SCHEDULE_TIMEOUT: not. */
 long llamux_model_patience(const struct llamux_model *m);

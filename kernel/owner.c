@@ -141,18 +141,21 @@ void llamux_owner_give_kv(struct llamux_owner *o, u64 bytes)
 	atomic64_sub(bytes, &o->kv);
 }
 
-/* Under owners_lock. A minute's tokens can be saved, no more. */
+/* Under owners_lock, with a limit. A minute's tokens can be saved, no more. */
 static void refill(struct llamux_owner *o)
 {
-	u64 now = ktime_get_ns();
-	u64 ns = min_t(u64, now - o->filled_ns, 60ull * NSEC_PER_SEC);
-	u64 n = div_u64(mul_u64_u32_div(ns, o->tokens_per_minute, 60),
-			NSEC_PER_SEC);
+	const u64 minute = 60ull * NSEC_PER_SEC;
+	u64 now = ktime_get_ns(), n;
 
+	if (now - o->filled_ns > minute)
+		o->filled_ns = now - minute;
+	n = div_u64(mul_u64_u32_div(now - o->filled_ns, o->tokens_per_minute,
+				    60), NSEC_PER_SEC);
 	if (!n)
 		return;
 	o->tokens = min_t(s64, o->tokens + (s64)n, o->tokens_per_minute);
-	o->filled_ns = now;
+	/* The time of a part of a token counts for the next one. */
+	o->filled_ns += mul_u64_u32_div(minute, n, o->tokens_per_minute);
 }
 
 bool llamux_owner_has_tokens(struct llamux_owner *o)

@@ -125,7 +125,8 @@ long llamux_model_patience(const struct llamux_model *m)
 {
 	u32 seconds = READ_ONCE(m->keep_alive_s);
 
-	if (!seconds || READ_ONCE(m->pinned) || READ_ONCE(m->n_sessions))
+	if (!seconds || READ_ONCE(m->pinned) ||
+	    READ_ONCE(m->n_sessions) > READ_ONCE(m->n_unattended))
 		return MAX_SCHEDULE_TIMEOUT;
 	return READ_ONCE(m->doze) ? 0 : (long)seconds * HZ;
 }
@@ -136,9 +137,9 @@ int llamux_model_wake(struct llamux_model *m)
 
 	WRITE_ONCE(m->wanted, true);
 	llamux_model_kick(m);
-	if (wait_event_killable(m->awake,
+	if (wait_event_interruptible(m->awake,
 				smp_load_acquire(&m->wakings) != before))
-		return -EINTR;
+		return -ERESTARTSYS;
 	return READ_ONCE(m->wake_result);
 }
 
@@ -147,8 +148,7 @@ static u64 doze(struct llamux_model *m)
 	if (llamux_model_patience(m) == MAX_SCHEDULE_TIMEOUT)
 		return 0;
 	WRITE_ONCE(m->doze, true);
-	/* Its thread wakes up as it would for a kick that needs no lock. */
-	WRITE_ONCE(m->kicks, m->kicks + 1);
+	atomic_inc(&m->kicks);
 	wake_up(&m->wake);
 	return 0;
 }

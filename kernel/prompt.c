@@ -9,7 +9,7 @@
  * earlier answer is dropped. A read streams the answer and ends with it;
  * after that there is nothing until the next prompt. The conversation is kept
  * from prompt to prompt, and begun anew when it has filled three quarters of
- * the context or its model was unloaded.
+ * the context, or its model was unloaded or has slept.
  */
 #include <linux/cred.h>
 #include <linux/err.h>
@@ -74,13 +74,19 @@ static struct conversation *conversation_new(kuid_t uid)
 
 /*
  * Its model goes. The mark is missing when it was bound while the model was
- * being unloaded.
+ * being unloaded; while somebody talks to it the answer can wait.
  */
 static bool is_stale(const struct conversation *c)
 {
-	const struct llamux_model *m = READ_ONCE(c->session->model);
+	struct llamux_session *s = c->session;
+	bool stale = c->stale;
 
-	return c->stale || (m && READ_ONCE(m->state) != LLAMUX_MODEL_READY);
+	if (!stale && llamux_session_trylock(s)) {
+		stale = s->model &&
+			READ_ONCE(s->model->state) > LLAMUX_MODEL_ASLEEP;
+		llamux_session_unlock(s);
+	}
+	return stale;
 }
 
 static struct conversation *conversation_get(kuid_t uid)
@@ -93,8 +99,8 @@ static struct conversation *conversation_get(kuid_t uid)
 			goto found;
 	c = conversation_new(uid);
 found:
-	if (!IS_ERR(c))
-		c->users++;
+	if (!IS_ERR(c) && !c->users++)
+		llamux_session_attend(c->session, true);
 	mutex_unlock(&conversations_lock);
 	return c;
 }
@@ -103,8 +109,28 @@ found:
 static void conversation_put(struct conversation *c)
 {
 	mutex_lock(&conversations_lock);
-	if (!--c->users && (is_stale(c) || !c->session->model))
-		conversation_free(c);
+	if (!--c->users) {
+		if (is_stale(c) || !c->session->model)
+			conversation_free(c);
+		else
+			llamux_session_attend(c->session, false);
+	}
+	mutex_unlock(&conversations_lock);
+}
+
+static void drop(struct llamux_model *m, bool goes)
+{
+	struct conversation *c, *next;
+
+	mutex_lock(&conversations_lock);
+	list_for_each_entry_safe(c, next, &conversations, node) {
+		if (READ_ONCE(c->session->model) != m)
+			continue;
+		if (!c->users)
+			conversation_free(c);
+		else if (goes)
+			c->stale = true;
+	}
 	mutex_unlock(&conversations_lock);
 }
 
@@ -114,18 +140,12 @@ static void conversation_put(struct conversation *c)
  */
 void llamux_prompt_drop(struct llamux_model *m)
 {
-	struct conversation *c, *next;
+	drop(m, true);
+}
 
-	mutex_lock(&conversations_lock);
-	list_for_each_entry_safe(c, next, &conversations, node) {
-		if (READ_ONCE(c->session->model) != m)
-			continue;
-		if (c->users)
-			c->stale = true;
-		else
-			conversation_free(c);
-	}
-	mutex_unlock(&conversations_lock);
+void llamux_prompt_rest(struct llamux_model *m)
+{
+	drop(m, false);
 }
 
 /* ---- the file ---- */

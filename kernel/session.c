@@ -150,6 +150,7 @@ static bool detach(struct llamux_session *s)
 		s->lx = NULL;
 	}
 	m->n_sessions--;
+	m->n_unattended -= s->unattended;
 	mutex_unlock(&m->lock);
 
 	llamux_model_kick(m);
@@ -235,6 +236,19 @@ int llamux_session_set_model(struct llamux_session *s, const char *name)
 		}
 	}
 	return attach(s, m);
+}
+
+void llamux_session_attend(struct llamux_session *s, bool attended)
+{
+	struct llamux_model *m = s->model;
+
+	if (!m || s->unattended == !attended)
+		return;
+	mutex_lock(&m->lock);
+	s->unattended = !attended;
+	m->n_unattended += attended ? -1 : 1;
+	mutex_unlock(&m->lock);
+	llamux_model_kick(m);	/* for its patience */
 }
 
 /* ---- parameters ---- */

@@ -44,6 +44,7 @@ struct llamux_session {
 	struct llamux_account *account;	/* what its KV is charged to */
 	struct lx_realm realm;		/* with whom KV is shared */
 	bool urgent;			/* the kernel asks */
+	bool unattended;		/* kept, but nobody has it open */
 	pid_t pid;
 };
 
@@ -51,6 +52,11 @@ struct llamux_session {
 struct llamux_session *llamux_session_open(void);
 /* Cancels. Does not wait for the step that is running. */
 void llamux_session_close(struct llamux_session *s);
+/*
+ * Somebody has it open again, or nobody any more while it is kept; then it does
+ * not keep its model from sleeping. By the only user it has.
+ */
+void llamux_session_attend(struct llamux_session *s, bool attended);
 u32 llamux_session_count(void);
 u32 llamux_session_limit(void);
 
@@ -140,6 +146,11 @@ int llamux_session_admit(struct llamux_session *s);
 int llamux_session_complete(struct llamux_session *s);
 /* The prompt is looked at before its turn: a kept newline joins it, if raw. */
 int llamux_session_settle(struct llamux_session *s);
+/*
+ * The text of a turn is known: have it tokenized, with model->lock dropped
+ * meanwhile. @answer: as lx_session_prepare().
+ */
+void llamux_session_prepare(struct llamux_session *s, bool answer);
 
 /* enum lx_session_state */
 u32 llamux_session_state(const struct llamux_session *s);

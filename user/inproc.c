@@ -8,6 +8,7 @@
 #endif
 #include <errno.h>
 #include <stdio.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -311,6 +312,9 @@ static ssize_t read_turn(struct llamux *l, char *buf, size_t n)
 		if (st.state == LX_SESSION_IDLE)
 			return 0;
 		if (st.state == LX_SESSION_PENDING) {
+			inproc_unlock(l);
+			lx_session_prepare(s, true, NULL);
+			inproc_lock(l);
 			ret = lx_session_start(s, &err);
 			if (ret)
 				return inproc_fail(l, ret, &err);

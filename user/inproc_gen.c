@@ -7,6 +7,7 @@
 #define _GNU_SOURCE
 #endif
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 
 #include "inproc.h"
@@ -110,6 +111,7 @@ int inproc_score(struct llamux *l, const char *text, const uint32_t *ends,
 	if (!ret && !got)
 		ret = llamux_fail(l, -ENOMEM, "%s", llamux_strerror(-ENOMEM));
 	if (!ret) {
+		lx_session_prepare(s, true, NULL);
 		inproc_lock(l);
 		ret = lx_session_score(s, text, ends, (u32)n, &err);
 		if (ret)
@@ -140,8 +142,10 @@ ssize_t inproc_embed(struct llamux *l, const char *text, size_t n,
 	dim = lx_model_info(to_local(l)->model)->n_embd;
 	if (max < dim)
 		return dim;
+	ret = lx_session_prepare_embed(s, text, n, &err);
 	inproc_lock(l);
-	ret = lx_session_embed(s, text, n, pooling, out, &err);
+	if (!ret)
+		ret = lx_session_embed(s, pooling, out, &err);
 	if (ret)
 		inproc_fail(l, ret, &err);
 	else

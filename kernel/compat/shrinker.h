@@ -64,6 +64,7 @@ static inline void llamux_shrinker_stop(struct llamux_shrinker *l)
 {
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 7, 0)
 	shrinker_free(l->shrinker);
+	l->shrinker = NULL;	/* the next start may fail, and be stopped */
 #else
 	unregister_shrinker(&l->shrinker);
 #endif

@@ -447,6 +447,13 @@ static void test_score(void)
 	lx_session_close(t);
 }
 
+static int embed(struct lx_session *s, const char *text, u32 pooling, void *out)
+{
+	int err = lx_session_prepare_embed(s, text, strlen(text), NULL);
+
+	return err ? err : lx_session_embed(s, pooling, out, NULL);
+}
+
 static void test_embed(void)
 {
 	static const char text[] = "The kernel keeps a list of its modules.";
@@ -456,13 +463,13 @@ static void test_embed(void)
 	double len = 0.0, dot = 0.0;
 	const char *want;
 
-	CHECK(!lx_session_embed(s, text, strlen(text), LX_POOL_MEAN, a, NULL));
+	CHECK(!embed(s, text, LX_POOL_MEAN, a));
 	run();
 	CHECK(!lx_session_embed_end(s));
 	for (u32 i = 0; i < n; i++)
 		len += a[i] * a[i];
 	CHECK(fabs(len - 1.0) < 1e-5);
-	CHECK(!lx_session_embed(s, text, strlen(text), LX_POOL_LAST, b, NULL));
+	CHECK(!embed(s, text, LX_POOL_LAST, b));
 	run();
 	CHECK(!lx_session_embed_end(s));
 	for (u32 i = 0; i < n; i++)
@@ -473,7 +480,7 @@ static void test_embed(void)
 	CHECK(lx_engine_form(local.engine) > 0);
 	lx_engine_run(local.engine);
 	lx_engine_commit(local.engine);
-	CHECK(!lx_session_embed(s, text, strlen(text), LX_POOL_MEAN, c, NULL));
+	CHECK(!embed(s, text, LX_POOL_MEAN, c));
 	CHECK(lx_engine_form(local.engine) > 0);
 	lx_engine_run(local.engine);
 	lx_engine_interrupt(local.engine);
@@ -483,11 +490,22 @@ static void test_embed(void)
 	CHECK(!memcmp(a, c, n * 4));
 	/* The session is as good as new. */
 	want = strdup(ask(s, "Once"));
-	CHECK(lx_session_embed(s, text, 3, LX_POOL_MEAN, a, NULL) == -LX_EBUSY);
+	CHECK(embed(s, "abc", LX_POOL_MEAN, a) == -LX_EBUSY);
 	lx_session_reset(s);
 	CHECK(!strcmp(ask(s, "Once"), want));
 	lx_session_reset(s);
-	CHECK(lx_session_embed(s, text, 3, 2, a, NULL) == -LX_EINVAL);
+	CHECK(embed(s, "abc", 2, a) == -LX_EINVAL);
+	CHECK(lx_session_embed(s, LX_POOL_MEAN, a, NULL) == -LX_EINVAL);
+	/* What cannot fit is refused before it is looked at. */
+	CHECK(lx_session_prepare_embed(s, text, 1ull << 40, NULL) ==
+	      -LX_EMSGSIZE);
+	/* Nor does a prompt that is pending take it for its own. */
+	CHECK(!lx_session_write(s, LX_ROLE_USER, "Once", 4, 0));
+	CHECK(!lx_session_prepare(s, true, NULL));
+	CHECK(embed(s, "abc", LX_POOL_MEAN, a) == -LX_EBUSY);
+	CHECK(!lx_session_start(s, NULL));
+	CHECK(!strcmp(finish(s), want));
+	lx_session_reset(s);
 	free((void *)want);
 	free(a);
 	free(b);

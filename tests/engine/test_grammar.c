@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "gbnf.h"
+#include "grammar.h"
 #include "jsonread.h"
 #include "local.h"
 #include "test.h"
@@ -195,14 +196,20 @@ static void test_limits(void)
 }
 
 /* A copy goes on from where the first is, whatever becomes of that. */
-static void test_copy(void)
+/*
+ * @flush: the copy is of one whose states were crowded once; what is on its
+ * stacks was pushed after that.
+ */
+static void test_copy(bool flush)
 {
-	struct lx_grammar *g = compile("root ::= \"a\" root \"b\" | \"c\""), *c;
+	struct lx_grammar *g = compile("root ::= \"x\"* in\n"
+				       "in ::= \"a\" in \"b\" | \"c\""), *c;
 	const struct lx_vocab *v = local_vocab(&local);
 	s32 a = lx_token_find(v, "<0x61>", 6), b = lx_token_find(v, "<0x62>", 6);
 	s32 mid = lx_token_find(v, "<0x63>", 6);
 	const u32 *mask;
 
+	CHECK(!flush || !lx_gstate_flush(g));
 	CHECK(!lx_grammar_accept(g, a) && !lx_grammar_accept(g, a));
 	CHECK(!lx_grammar_mask(g, &mask));
 	CHECK(!lx_grammar_copy(g, NULL, &c));
@@ -575,7 +582,8 @@ int main(int argc, char **argv)
 	test_refused();
 	test_blobs();
 	test_limits();
-	test_copy();
+	test_copy(false);
+	test_copy(true);
 	test_samples();
 	test_schema_fits();
 	test_schema_refused();

@@ -79,6 +79,16 @@ wait
 for i in 1 2 3 4; do
 	check "woken by four at once" cmp "$TMP/a" "$TMP/got.$i"
 done
+echo "Once upon a time" >/proc/llamux/prompt
+cat /proc/llamux/prompt >"$TMP/got.1"
+echo "Once upon a time" >/proc/llamux/prompt
+check "a conversation that nobody has open: it sleeps" becomes m asleep
+check "nobody's conversation is left" \
+	[ "$(wc -l </proc/llamux/sessions)" = 1 ]
+echo "Once upon a time" >/proc/llamux/prompt
+cat /proc/llamux/prompt >"$TMP/got.2"
+check "a prompt wakes it" [ -s "$TMP/got.2" ]
+check "it begins anew" cmp "$TMP/got.1" "$TMP/got.2"
 check "pinned" "$CTL" attr m pin=1
 ask >"$TMP/got"
 sleep 2

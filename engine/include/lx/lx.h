@@ -72,7 +72,7 @@ struct lx_model_info {
 	char arch[32];
 	char type[16];			/* of most weights: "Q4_K" */
 	const char *simd;
-	const char *vocab;		/* "spm", "bpe llama-bpe" */
+	char vocab[40];			/* "spm", "bpe llama-bpe" */
 	enum lx_chat_kind chat;
 	u32 n_vocab, n_ctx_train, n_layer, n_embd;
 	u32 n_head, n_head_kv, n_ff;	/* the most of any layer */
@@ -268,6 +268,14 @@ int lx_session_set_bias(struct lx_session *s, const struct lx_bias *bias,
 int lx_session_write(struct lx_session *s, enum lx_role role,
 		     const char *text, size_t n, u32 flags);
 /*
+ * The long part of starting a turn (@answer), a prefill or a score, ahead of
+ * it: what is pending is formatted and tokenized. Changes nothing of the engine
+ * and may run beside its steps and other sessions' calls; @s is the caller's.
+ * The next write undoes it. Errors as of lx_session_start(), which gives them
+ * again and does what is to be done about them. May sleep.
+ */
+int lx_session_prepare(struct lx_session *s, bool answer, struct lx_error *err);
+/*
  * End the prompt and start the turn: formats (unless RAW or the model has no
  * known chat format), tokenizes. -LX_EMSGSIZE when prompt and one token do not
  * fit the context (the prompt is dropped, the conversation so far is kept),
@@ -360,13 +368,20 @@ int lx_session_score_end(struct lx_session *s, struct lx_choice *out);
 enum lx_pooling { LX_POOL_MEAN, LX_POOL_LAST };
 
 /*
- * Start a turn that embeds a text: f32 [n_embd] of length 1 in @out, which
- * must stay until lx_session_embed_end(), to be called when it is DONE. The
- * conversation must be empty (-LX_EBUSY), and is afterwards. -LX_EINVAL no
- * tokens or unknown pooling, -LX_EMSGSIZE, -LX_ENOMEM.
+ * The text of the next lx_session_embed() as tokens; runs beside steps and
+ * others' calls, as lx_session_prepare(). -LX_EMSGSIZE more than 32 bytes or one
+ * token for each place in the context, -LX_ENOMEM.
  */
-int lx_session_embed(struct lx_session *s, const char *text, size_t n,
-		     u32 pooling, void *out, struct lx_error *err);
+int lx_session_prepare_embed(struct lx_session *s, const char *text, size_t n,
+			     struct lx_error *err);
+/*
+ * Start a turn that embeds what was prepared: f32 [n_embd] of length 1 in @out,
+ * which must stay until lx_session_embed_end(), to be called when it is DONE.
+ * The conversation must be empty (-LX_EBUSY), and is afterwards. -LX_EINVAL no
+ * tokens, nothing prepared or unknown pooling, -LX_ENOMEM.
+ */
+int lx_session_embed(struct lx_session *s, u32 pooling, void *out,
+		     struct lx_error *err);
 int lx_session_embed_end(struct lx_session *s);
 
 /* ---- many sessions: turns, KV pages and what is shared ---- */
