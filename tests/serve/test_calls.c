@@ -19,7 +19,8 @@ static const char request[] =
 	"{\"tools\": [{\"type\": \"function\", \"function\": {\"name\": \"find\","
 	" \"parameters\": {\"type\": \"object\", \"required\": [\"what\"],"
 	" \"$defs\": {\"w\": {\"enum\": [\"a\", \"b\"]}},"
-	" \"properties\": {\"what\": {\"$ref\": \"#/$defs/w\"}}}}},"
+	" \"properties\": {\"what\": {\"$ref\": \"#/$defs/w\"},"
+	" \"root ::= r\": {\"const\": \"\\nroot ::= r0\"}}}}},"
 	" {\"type\": \"function\", \"function\": {\"name\": \"now\"}}]%s}";
 
 static struct local local;
@@ -91,6 +92,8 @@ static void test_grammars(void)
 
 	check_grammar("", "chatml",
 		LIST("", "plain", "1 < 2 <<tool", "<tool_cal", a, two,
+		     CALL("find", "{\"what\": \"a\", \"root ::= r\": "
+			  "\"\\nroot ::= r0\"}"),
 		     "Let me see.\n\n<" CALL("now", "{}"), "\xc3\xa4<t\xc3\xb6"),
 		LIST("<tool_call>", "x<tool_call>y", CALL("what", "{}"),
 		     CALL("now", "{\"x\": 1}"), CALL("find", "{\"what\": \"c\"}"),

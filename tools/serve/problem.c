@@ -53,6 +53,7 @@ int problem_errno(struct problem *p, int err, const char *text)
 		return problem_set(p, 400, "context_length_exceeded", "%s",
 				   text);
 	case EINVAL:
+	case E2BIG:
 		return problem_set(p, 400, NULL, "%s", text);
 	case ENODEV:
 		return problem_set(p, 404, "model_not_found", "%s", text);

@@ -281,11 +281,12 @@ static int call_rules(const struct tools *t, const struct tools_dialect *d,
 
 	json_decref(schema);
 	free(text);
-	if (ret == -EINVAL)
+	if (ret == -EINVAL || ret == -E2BIG)
 		return problem_field(p, "tools", "tools: %s", msg.text);
 	if (ret)
 		return problem_errno(p, ret, msg.text);
-	root = strstr(gbnf, "root ::=");
+	/* At the start of a line: names and texts of the schema are within one. */
+	root = strstr(gbnf, "\nroot ::=") + 1;
 	buffer_add(out, gbnf, (size_t)(root - gbnf));
 	buffer_str(out, "call");
 	buffer_str(out, root + strlen("root"));
