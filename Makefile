@@ -87,8 +87,8 @@ endif
 LX_SRC := user/host.c user/map.c user/numa.c user/slab.c user/pool.c user/crew.c \
 	user/files.c user/local.c user/output.c user/quantize.c user/shared.c
 GRAMMAR_SRC := user/gbnf.c user/gbnf_emit.c user/jsonread.c user/schema.c \
-	user/schema_merge.c user/schema_number.c user/schema_object.c \
-	user/schema_string.c user/schema_text.c
+	user/schema_keys.c user/schema_merge.c user/schema_number.c \
+	user/schema_object.c user/schema_string.c user/schema_text.c
 LIB_SRC := user/client.c user/device.c user/ctl.c user/inproc.c \
 	user/inproc_gen.c $(GRAMMAR_SRC)
 TOOL_SRC := $(wildcard tools/*.c)

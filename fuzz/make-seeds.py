@@ -87,6 +87,29 @@ SCHEMAS = ['{"type": "object", "properties": {"a\\"b": {"type": "string", '
            '"minItems": 1, "maxItems": 3}}}',
            '{"anyOf": [{"const": {"a": [1, "x"]}}, {"enum": [true, null]}, '
            '{"type": "string", "minLength": 2, "maxLength": 9}]}']
+
+
+def times(log2, piece):
+    return b"\1" + bytes([log2, len(piece)]) + piece
+
+
+# Of fuzz_grammar.c's repeated pieces: long keys, many keys, what is deep.
+EXPANDED = [
+    b'{"type": "object", "properties": {"' + times(9, b"a") + b'": true, "' +
+    times(8, b"\xc3\xa9") + b'": true}, "additionalProperties": true}',
+    b'{"type": "object", "properties": {"' + times(15, b"key") +
+    b'": true}, "additionalProperties": true}',
+    b'{"type": "object", "properties": {' + times(15, b'"k#": true, ') +
+    b'"": true}, "required": [' + times(15, b'"k#", ') +
+    b'""], "additionalProperties": {"type": "null"}}',
+    b'{"type": "object", "properties": {' + times(5, b'"k#": {"const": "#"}, ') +
+    b'"k": {"enum": [' + times(6, b'"v#", ') + b'0]}}, "additionalProperties": true}',
+    b'{"const": "' + times(13, b"a") + b'"}',
+    times(6, b'{"type": "array", "items": ') + b"true" + times(6, b"}"),
+    b'{"allOf": [' + times(4, b'{"anyOf": [{"minimum": #}, {"type": "null"}]}, ') + b"true]}",
+    b'{"type": "string", "pattern": "^' + times(12, b"[a-c]*") + b'$"}',
+    b'{"anyOf": [' + times(13, b'{"$ref": "#/anyOf/0"}, ') + b'{"type": "null"}]}',
+]
 # root ::= [a-c] root | "x"; a set, a range, a choice, a call
 AUTOMATON = struct.pack("<IIII", 0x3147584c, 5, 1, 1) + b"".join(
     struct.pack("<BBBBHH", *n) for n in [
@@ -128,7 +151,7 @@ def main():
           [bytes([v, 3, 9]) + t.encode() for v in range(17) for t in TEXTS])
     write(os.path.join(out, "grammar"),
           [b"\0" + AUTOMATON] + [b"\1" + t.encode() for t in GBNF] +
-          [b"\2" + t.encode() for t in SCHEMAS])
+          [b"\2" + t.encode() for t in SCHEMAS] + [b"\3" + t for t in EXPANDED])
     write(os.path.join(out, "chat"), [c.encode() for c in CHATS])
     write(os.path.join(out, "quantize"),
           [bytes([i, (7 * i) & 15]) + bytes((i * k + k // 7) & 255 for k in range(1200))

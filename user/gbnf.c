@@ -60,6 +60,8 @@ static int grow(void *array, size_t *cap, size_t n, size_t size)
 static int add_node(struct gbnf *g, uint32_t kind, uint32_t a, uint32_t b,
 		    uint32_t *out)
 {
+	if (g->n_nodes == GBNF_MAX_PIECES)
+		return gbnf_fail(g, -E2BIG, "the grammar is too large");
 	if (grow(&g->nodes, &g->cap_nodes, g->n_nodes, sizeof(*g->nodes)))
 		return gbnf_fail(g, -ENOMEM, "%s", strerror(ENOMEM));
 	g->nodes[g->n_nodes] = (struct gbnf_node){ .kind = kind, .a = a,
@@ -76,17 +78,54 @@ static int add_range(struct gbnf *g, uint32_t lo, uint32_t hi)
 	return 0;
 }
 
+/* Where the rule of that name is, or would be: FNV-1a, then one by one. */
+static uint32_t *slot_of(const struct gbnf *g, const char *name, size_t len)
+{
+	uint32_t hash = 2166136261u;
+	size_t i;
+
+	for (i = 0; i < len; i++)
+		hash = (hash ^ (unsigned char)name[i]) * 16777619u;
+	for (i = hash % g->n_slots; g->slots[i]; i = (i + 1) % g->n_slots) {
+		const struct gbnf_rule *rule = &g->rules[g->slots[i] - 1];
+
+		if (rule->len == len && !memcmp(rule->name, name, len))
+			break;
+	}
+	return &g->slots[i];
+}
+
+/* At most half of them are taken. */
+static int grow_slots(struct gbnf *g)
+{
+	size_t n = g->n_slots ? 2 * g->n_slots : 256;
+	uint32_t *slots;
+
+	if (2 * g->n_rules < g->n_slots)
+		return 0;
+	slots = calloc(n, sizeof(*slots));
+	if (!slots)
+		return -ENOMEM;
+	free(g->slots);
+	g->slots = slots;
+	g->n_slots = n;
+	for (size_t i = 0; i < g->n_rules; i++)
+		*slot_of(g, g->rules[i].name, g->rules[i].len) = (uint32_t)i + 1;
+	return 0;
+}
+
 static int find_rule(struct reader *r, const char *name, size_t len,
 		     uint32_t *out)
 {
 	struct gbnf *g = r->g;
+	uint32_t *slot;
 
-	for (size_t i = 0; i < g->n_rules; i++) {
-		if (g->rules[i].len == len &&
-		    !memcmp(g->rules[i].name, name, len)) {
-			*out = (uint32_t)i;
-			return 0;
-		}
+	if (grow_slots(g))
+		return gbnf_fail(g, -ENOMEM, "%s", strerror(ENOMEM));
+	slot = slot_of(g, name, len);
+	if (*slot) {
+		*out = *slot - 1;
+		return 0;
 	}
 	if (grow(&g->rules, &g->cap_rules, g->n_rules, sizeof(*g->rules)))
 		return gbnf_fail(g, -ENOMEM, "%s", strerror(ENOMEM));
@@ -94,6 +133,7 @@ static int find_rule(struct reader *r, const char *name, size_t len,
 						   .body = NONE,
 						   .line = r->line };
 	*out = (uint32_t)g->n_rules++;
+	*slot = (uint32_t)g->n_rules;
 	return 0;
 }
 
@@ -564,4 +604,5 @@ void gbnf_free(struct gbnf *g)
 	free(g->nodes);
 	free(g->ranges);
 	free(g->rules);
+	free(g->slots);
 }

@@ -14,6 +14,7 @@
 
 #define GBNF_MAX_NODES 32768	/* of the automaton */
 #define GBNF_MAX_SETS 4096
+#define GBNF_MAX_PIECES (16 * GBNF_MAX_NODES)	/* of what is read */
 #define GBNF_MAX_DEPTH 200	/* of brackets */
 #define GBNF_MAX_TEXT (1u << 20)
 #define GBNF_MAX_REPEAT 10000
@@ -51,6 +52,8 @@ struct gbnf {
 	size_t n_ranges, cap_ranges;
 	struct gbnf_rule *rules;
 	size_t n_rules, cap_rules;
+	uint32_t *slots;	/* [n_slots] rules + 1 by a hash of their names, or 0 */
+	size_t n_slots;
 	struct llamux_message *msg;
 };
 
@@ -60,7 +63,7 @@ static inline int gbnf_name_len(const struct gbnf_rule *r)
 	return r->len > 60 ? 60 : (int)r->len;
 }
 
-/* 0, -EINVAL (the message says line and reason), -ENOMEM. */
+/* 0, -EINVAL (the message says line and reason), -E2BIG, -ENOMEM. */
 int gbnf_parse(struct gbnf *g, const char *text, size_t n,
 	       struct llamux_message *msg);
 void gbnf_free(struct gbnf *g);
@@ -74,7 +77,7 @@ int gbnf_compile(const char *text, size_t n, void **blob, size_t *size,
 		 struct llamux_message *msg);
 /*
  * A JSON schema as GBNF (malloced, terminated). -EINVAL: the message names the
- * keyword that is wrong or not supported.
+ * keyword that is wrong or not supported; -E2BIG: no automaton could hold it.
  */
 int schema_to_gbnf(const char *text, size_t n, char **gbnf,
 		   struct llamux_message *msg);

@@ -14,7 +14,7 @@
 #include "gbnf.h"
 
 #define NONE UINT32_MAX
-#define MAX_NESTING 2000	/* of calls of emit() */
+#define MAX_NESTING 700	/* of calls of emit(): three for each bracket */
 
 enum { OP_RET, OP_BYTE, OP_SET, OP_SPLIT, OP_CALL };
 
@@ -247,6 +247,10 @@ static int emit_repeat(struct emitter *e, const struct gbnf_node *n,
 	uint32_t copies = n->max == NONE ? n->min + 1 : n->max, at = next;
 	int ret = 0;
 
+	if (e->g->nodes[n->a].kind == GBNF_EMPTY) {	/* however often */
+		*out = next;
+		return 0;
+	}
 	if (n->max == NONE)
 		ret = emit_loop(e, n->a, copies, next, &at);
 	for (uint32_t i = n->min; !ret && n->max != NONE && i < n->max; i++) {
@@ -329,91 +333,61 @@ static int emit(struct emitter *e, uint32_t piece, uint32_t next,
 
 struct left {
 	struct gbnf *g;
-	uint8_t *state;		/* of rules: 1 being looked at, 2 done */
-	uint32_t depth;
+	uint8_t *nullable;	/* [n_nodes] a piece that can be empty */
+	uint8_t *state;		/* [n_rules] 1 being looked at, 2 done */
+	uint32_t *todo;		/* [n_todo] pieces, and rules to be left */
+	size_t n_todo;
 };
 
-/* Whether the piece can be empty, as far as is known. */
-static int is_nullable(const struct gbnf *g, uint32_t piece)
-{
-	for (;;) {
-		const struct gbnf_node *n = &g->nodes[piece];
+#define LEAVE (1u << 31)	/* in todo: all that may stand first was seen */
 
-		switch (n->kind) {
-		case GBNF_EMPTY:
-			return 1;
-		case GBNF_CHARS:
-			return 0;
-		case GBNF_REF:
-			return g->rules[n->a].nullable;
-		case GBNF_REPEAT:
-			if (!n->min)
-				return 1;
-			piece = n->a;
-			break;
-		case GBNF_SEQ:
-			if (!is_nullable(g, n->b))
-				return 0;
-			piece = n->a;
-			break;
-		default:
-			if (is_nullable(g, n->b))
-				return 1;
-			piece = n->a;
-		}
+/* Whether the piece can be empty, as far as that of its parts is known. */
+static int is_nullable(const struct left *l, const struct gbnf_node *n)
+{
+	switch (n->kind) {
+	case GBNF_EMPTY:
+		return 1;
+	case GBNF_CHARS:
+		return 0;
+	case GBNF_REF:
+		return l->g->rules[n->a].nullable;
+	case GBNF_REPEAT:
+		return !n->min || l->nullable[n->a];
+	case GBNF_SEQ:
+		return l->nullable[n->a] && l->nullable[n->b];
+	default:
+		return l->nullable[n->a] || l->nullable[n->b];
 	}
 }
 
-static void find_nullable(struct gbnf *g)
+/*
+ * Parts stand before the pieces that they are of, so that one way through them
+ * all is enough; but for rules that are used before they are defined.
+ */
+static void find_nullable(struct left *l)
 {
+	struct gbnf *g = l->g;
+	uint32_t *whose = l->todo;	/* [n_nodes] rule + 1 of a body, or 0 */
 	int more = 1;
 
+	memset(whose, 0, g->n_nodes * sizeof(*whose));
+	for (size_t i = 0; i < g->n_rules; i++)
+		whose[g->rules[i].body] = (uint32_t)i + 1;
 	while (more) {
 		more = 0;
-		for (size_t i = 0; i < g->n_rules; i++) {
-			struct gbnf_rule *r = &g->rules[i];
+		for (size_t i = 0; i < g->n_nodes; i++) {
+			struct gbnf_rule *r = whose[i] ? &g->rules[whose[i] - 1] : NULL;
 
-			if (!r->nullable && is_nullable(g, r->body))
+			l->nullable[i] = (uint8_t)is_nullable(l, &g->nodes[i]);
+			if (r && l->nullable[i] && !r->nullable)
 				more = r->nullable = 1;
 		}
 	}
 }
 
-static int look_rule(struct left *l, uint32_t rule);
-
-/* The rules that may stand first in the piece. */
-static int look(struct left *l, uint32_t piece)
-{
-	const struct gbnf_node *n = &l->g->nodes[piece];
-	int ret = 0;
-
-	if (++l->depth > 4 * MAX_NESTING)
-		return gbnf_fail(l->g, -EINVAL, "the grammar is nested too deep");
-	switch (n->kind) {
-	case GBNF_REF:
-		ret = look_rule(l, n->a);
-		break;
-	case GBNF_REPEAT:
-		ret = look(l, n->a);
-		break;
-	case GBNF_SEQ:
-		ret = look(l, n->a);
-		if (!ret && is_nullable(l->g, n->a))
-			ret = look(l, n->b);
-		break;
-	case GBNF_ALT:
-		ret = look(l, n->b);
-		if (!ret)
-			ret = look(l, n->a);
-	}
-	l->depth--;
-	return ret;
-}
-
-static int look_rule(struct left *l, uint32_t rule)
+static int enter_rule(struct left *l, uint32_t rule)
 {
 	const struct gbnf_rule *r = &l->g->rules[rule];
-	int ret;
 
 	if (l->state[rule] == 2)
 		return 0;
@@ -422,22 +396,77 @@ static int look_rule(struct left *l, uint32_t rule)
 				 "grammar, line %u: rule '%.*s' begins with itself (left recursion)",
 				 r->line, gbnf_name_len(r), r->name);
 	l->state[rule] = 1;
-	ret = look(l, r->body);
-	l->state[rule] = 2;
+	l->todo[l->n_todo++] = LEAVE | rule;
+	l->todo[l->n_todo++] = r->body;
+	return 0;
+}
+
+/* What may stand first in the piece is to be looked at, the left part first. */
+static int look(struct left *l, uint32_t piece)
+{
+	const struct gbnf_node *n = &l->g->nodes[piece];
+
+	switch (n->kind) {
+	case GBNF_REF:
+		return enter_rule(l, n->a);
+	case GBNF_REPEAT:
+		l->todo[l->n_todo++] = n->a;
+		break;
+	case GBNF_SEQ:
+		if (l->nullable[n->a])
+			l->todo[l->n_todo++] = n->b;
+		l->todo[l->n_todo++] = n->a;
+		break;
+	case GBNF_ALT:
+		l->todo[l->n_todo++] = n->b;
+		l->todo[l->n_todo++] = n->a;
+	}
+	return 0;
+}
+
+/*
+ * The rules that stand below what is being looked at are those that it is the
+ * first part of. A list, not a recursion: sequences, and rules that begin with
+ * one another, are as long as a client likes.
+ */
+static int look_all(struct left *l)
+{
+	int ret = 0;
+
+	for (size_t i = 0; !ret && i < l->g->n_rules; i++) {
+		ret = enter_rule(l, (uint32_t)i);
+		while (!ret && l->n_todo) {
+			uint32_t next = l->todo[--l->n_todo];
+
+			if (next & LEAVE)
+				l->state[next & ~LEAVE] = 2;
+			else
+				ret = look(l, next);
+		}
+	}
 	return ret;
 }
 
 static int check_left(struct gbnf *g)
 {
-	struct left l = { .g = g, .state = calloc(g->n_rules, 1) };
+	/* A piece is looked at once, in its rule: there is room for all. */
+	struct left l = {
+		.g = g,
+		.nullable = malloc(g->n_nodes),
+		.state = calloc(g->n_rules, 1),
+		.todo = malloc((g->n_nodes + g->n_rules) * sizeof(*l.todo)),
+	};
 	int ret = 0;
 
-	if (!l.state)
-		return gbnf_fail(g, -ENOMEM, "%s", strerror(ENOMEM));
-	find_nullable(g);
-	for (size_t i = 0; !ret && i < g->n_rules; i++)
-		ret = look_rule(&l, (uint32_t)i);
+	if (l.nullable && l.state && l.todo) {
+		find_nullable(&l);
+		ret = look_all(&l);
+	} else {
+		ret = gbnf_fail(g, -ENOMEM, "%s", strerror(ENOMEM));
+	}
+	free(l.nullable);
 	free(l.state);
+	free(l.todo);
 	return ret;
 }
 

@@ -199,8 +199,7 @@ static int read_word(struct reader *r, struct json_value *v)
 
 static struct json_value *read_value(struct reader *r);
 
-static int read_key(struct reader *r, const struct json_value *object,
-		    char **key)
+static int read_key(struct reader *r, char **key)
 {
 	size_t len;
 
@@ -209,16 +208,27 @@ static int read_key(struct reader *r, const struct json_value *object,
 	*key = read_string(r, &len);
 	if (!*key)
 		return -1;
-	if (json_get(object, *key))
-		return bad(r, "a key is there twice");
 	return next_is(r, ':') ? 0 : bad(r, "a colon is expected");
+}
+
+/* Sorted once: looking for each among all others takes the square of them. */
+static int check_keys(struct reader *r, const struct json_value *object)
+{
+	const struct json_value **v = json_sorted(object);
+	int ret = v ? 0 : bad(r, "no memory");
+
+	for (size_t i = 1; !ret && i < object->n; i++)
+		if (!strcmp(v[i]->key, v[i - 1]->key))
+			ret = bad(r, "the object that ends here has a key twice");
+	free(v);
+	return ret;
 }
 
 /* Behind the opening bracket. */
 static int read_members(struct reader *r, struct json_value *v)
 {
 	char close = v->type == JSON_OBJECT ? '}' : ']';
-	struct json_value **last = &v->first;
+	struct json_value **next = &v->first;
 
 	if (++r->depth > MAX_DEPTH)
 		return bad(r, "values are nested too deep");
@@ -229,21 +239,24 @@ static int read_members(struct reader *r, struct json_value *v)
 	do {
 		char *key = NULL;
 
-		if (v->type == JSON_OBJECT && read_key(r, v, &key)) {
+		if (v->type == JSON_OBJECT && read_key(r, &key)) {
 			free(key);
 			return -1;
 		}
-		*last = read_value(r);
-		if (!*last) {
+		*next = read_value(r);
+		if (!*next) {
 			free(key);
 			return -1;
 		}
-		(*last)->key = key;
-		last = &(*last)->next;
+		v->last = *next;
+		v->last->key = key;
+		next = &v->last->next;
 		v->n++;
 	} while (next_is(r, ','));
 	r->depth--;
-	return next_is(r, close) ? 0 : bad(r, "a comma or the end is expected");
+	if (!next_is(r, close))
+		return bad(r, "a comma or the end is expected");
+	return v->type == JSON_OBJECT ? check_keys(r, v) : 0;
 }
 
 static struct json_value *read_value(struct reader *r)
@@ -314,5 +327,45 @@ const struct json_value *json_get(const struct json_value *v, const char *key)
 	for (v = v->first; v; v = v->next)
 		if (v->key && !strcmp(v->key, key))
 			return v;
+	return NULL;
+}
+
+static int by_key(const void *a, const void *b)
+{
+	const struct json_value *const *x = a, *const *y = b;
+
+	return strcmp((*x)->key, (*y)->key);
+}
+
+const struct json_value **json_sorted(const struct json_value *v)
+{
+	const struct json_value *m = v && v->type == JSON_OBJECT ? v->first :
+								   NULL;
+	const struct json_value **sorted = calloc(m ? v->n : 1, sizeof(*sorted));
+	size_t n = 0;
+
+	for (; sorted && m; m = m->next)
+		sorted[n++] = m;
+	if (n)
+		qsort(sorted, n, sizeof(*sorted), by_key);
+	return sorted;
+}
+
+const struct json_value *json_find(const struct json_value *const *sorted,
+				   size_t n, const char *key)
+{
+	size_t lo = 0, hi = n;
+
+	while (lo < hi) {
+		size_t at = lo + (hi - lo) / 2;
+		int c = strcmp(key, sorted[at]->key);
+
+		if (!c)
+			return sorted[at];
+		if (c < 0)
+			hi = at;
+		else
+			lo = at + 1;
+	}
 	return NULL;
 }

@@ -18,6 +18,7 @@
 #include "schema.h"
 
 #define MAX_DEPTH 100
+#define MAX_WORK (16u << 20)	/* schema_spend(): a tenth of a second */
 
 /* Say nothing about values. */
 const char schema_annotations[] =
@@ -36,20 +37,25 @@ int schema_fail(struct schema *s, int code, const char *fmt, ...)
 	return code;
 }
 
+static int too_large(struct schema *s)
+{
+	return schema_fail(s, -E2BIG, "schema: too large: the grammar of its "
+			   "keys, values and references has no room");
+}
+
+int schema_spend(struct schema *s, size_t n)
+{
+	s->work += n < MAX_WORK ? n : MAX_WORK;
+	return s->work > MAX_WORK ? too_large(s) : 0;
+}
+
 /* ---- rules ---- */
 
-int schema_new_rule(struct schema *s, const struct json_value *v, size_t *rule)
+/* A rule is a node of the automaton at least. */
+int schema_new_rule(struct schema *s, size_t *rule)
 {
-	if (s->n_rules == s->cap_rules) {
-		size_t cap = s->cap_rules ? s->cap_rules * 2 : 64;
-		void *p = realloc(s->seen, cap * sizeof(*s->seen));
-
-		if (!p)
-			return schema_fail(s, -ENOMEM, "%s", strerror(ENOMEM));
-		s->seen = p;
-		s->cap_rules = cap;
-	}
-	s->seen[s->n_rules] = v;
+	if (s->n_rules == GBNF_MAX_NODES)
+		return too_large(s);
 	*rule = s->n_rules++;
 	return 0;
 }
@@ -61,8 +67,9 @@ int schema_put_rule(struct schema *s, size_t n, struct text *body)
 	if (!failed)
 		schema_text_add(&s->out, "r%zu ::= %s\n", n, body->n ? body->p : "\"\"");
 	free(body->p);
-	return failed || s->out.failed ?
-	       schema_fail(s, -ENOMEM, "%s", strerror(ENOMEM)) : 0;
+	if (failed || s->out.failed)
+		return schema_fail(s, -ENOMEM, "%s", strerror(ENOMEM));
+	return s->out.n > GBNF_MAX_TEXT ? too_large(s) : 0;
 }
 
 /* ---- keywords ---- */
@@ -329,12 +336,15 @@ static int put_any_of(struct schema *s, const struct json_value *v,
 }
 
 /* The member or element called @name, "~1" a slash and "~0" a tilde. */
-static const struct json_value *step_to(const struct json_value *at, char *name)
+static const struct json_value *step_to(struct schema *s,
+					const struct json_value *at, char *name)
 {
 	const struct json_value *m = at->first;
 	char *to = name;
 	size_t i;
 
+	if (schema_spend(s, at->n))	/* it is looked for from the first */
+		return NULL;
 	for (const char *p = name; *p; p++) {
 		if (*p == '~' && (p[1] == '0' || p[1] == '1'))
 			*to++ = *++p == '1' ? '/' : '~';
@@ -367,9 +377,11 @@ int schema_find(struct schema *s, const struct json_value *ref,
 		if (at) {
 			memcpy(name, p, n);
 			name[n] = '\0';
-			at = step_to(at, name);
+			at = step_to(s, at, name);
 		}
 	}
+	if (schema_spend(s, 0))
+		return too_large(s);
 	if (!at || *p)
 		return schema_fail(s, -EINVAL, "schema: '$ref' to '%.60s', which is not there",
 				   ref->text);
@@ -455,21 +467,22 @@ static int put_body(struct schema *s, const struct json_value *v,
 
 int schema_put(struct schema *s, const struct json_value *v, size_t *rule)
 {
-	const struct json_value *id = v->same ? v->same : v;
+	/* All values are of this compilation. */
+	struct json_value *id = (struct json_value *)(v->same ? v->same : v);
 	struct text body = { 0 };
 	int ret;
 
-	for (size_t i = 0; i < s->n_rules; i++) {
-		if (s->seen[i] == id) {
-			*rule = i;
-			return 0;
-		}
+	if (id->note) {
+		*rule = id->note - 1;
+		return 0;
 	}
 	if (++s->depth > MAX_DEPTH)
 		return schema_fail(s, -EINVAL, "schema: nested too deep");
-	ret = schema_new_rule(s, id, rule);
-	if (!ret)
+	ret = schema_new_rule(s, rule);
+	if (!ret) {
+		id->note = *rule + 1;
 		ret = put_body(s, v, &body);
+	}
 	s->depth--;
 	if (!ret)
 		return schema_put_rule(s, *rule, &body);
@@ -500,7 +513,6 @@ int schema_to_gbnf(const char *text, size_t n, char **gbnf,
 	*gbnf = ret ? NULL : s.out.p;
 	if (ret)
 		free(s.out.p);
-	free(s.seen);
 	while (s.n_made)
 		free(s.made[--s.n_made]);
 	free(s.made);

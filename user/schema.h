@@ -2,7 +2,7 @@
 /*
  * JSON schema to GBNF: schema.c walks, schema_merge.c joins schemas that apply
  * together, schema_number.c and schema_string.c write what their names say,
- * schema_text.c literals, patterns and names.
+ * schema_text.c literals and patterns, schema_keys.c what is none of some keys.
  */
 #ifndef USER_SCHEMA_H
 #define USER_SCHEMA_H
@@ -19,8 +19,8 @@ struct text {
 struct schema {
 	const struct json_value *root;
 	struct text out;	/* rules that are complete */
-	const struct json_value **seen;	/* [n_rules] whose rule that is */
-	size_t n_rules, cap_rules;
+	size_t n_rules;
+	size_t work;		/* done so far: schema_spend() */
 	int depth;
 	struct json_value **made;	/* [n_made] of schema_merge.c */
 	size_t n_made, cap_made;
@@ -42,6 +42,11 @@ int decimal_compare(const struct decimal *a, const struct decimal *b);
 
 int schema_fail(struct schema *s, int code, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
+/*
+ * @n more steps, of some nanoseconds each: -E2BIG when it is more than a schema
+ * may take, and from then on. A short schema can ask for very much.
+ */
+int schema_spend(struct schema *s, size_t n);
 
 /* Keywords that say nothing about values; lists are " a b c ". */
 extern const char schema_annotations[];
@@ -65,7 +70,8 @@ int schema_both(struct schema *s, const struct json_value *a,
 /* The members of @v whose keys are in the list (@with) or are not. */
 int schema_part(struct schema *s, const struct json_value *v,
 		const char *keywords, int with, const struct json_value **out);
-int schema_same_value(const struct json_value *a, const struct json_value *b);
+int schema_same_value(struct schema *s, const struct json_value *a,
+		      const struct json_value *b);
 
 /* The rule of a schema, of which there is one; it may be under way. */
 int schema_put(struct schema *s, const struct json_value *v, size_t *rule);
@@ -86,6 +92,8 @@ void schema_text_add(struct text *t, const char *fmt, ...)
 void schema_text_repeat(struct text *t, uint32_t min, uint32_t max);
 /* Bytes as a GBNF literal, quotes included. */
 void schema_text_literal(struct text *t, const char *s, size_t n);
+/* A character of a string, in the one way in which the grammar writes it. */
+void schema_text_char(struct text *t, char c);
 /* A value as JSON. */
 void schema_text_json(struct text *t, const struct json_value *v);
 
@@ -97,8 +105,8 @@ int schema_pattern(struct schema *s, struct text *body, const char *regex);
  */
 int schema_other_key(struct schema *s, const struct json_value *object,
 		     size_t *rule);
-/* A number for a rule, of @v or of nothing. */
-int schema_new_rule(struct schema *s, const struct json_value *v, size_t *rule);
+/* A number for a rule. */
+int schema_new_rule(struct schema *s, size_t *rule);
 /* Write rule @n ::= @body, which is freed. */
 int schema_put_rule(struct schema *s, size_t n, struct text *body);
 

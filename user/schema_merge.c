@@ -14,6 +14,10 @@
 #include "schema.h"
 
 #define MAX_NESTING 50
+#define MAX_TYPES 7
+/* Costs, as schema_spend() counts. */
+#define MAKE_COST 100
+#define COMPARE_COST 8
 
 /* ---- new values ---- */
 
@@ -21,6 +25,8 @@ static struct json_value *make(struct schema *s, enum json_type type)
 {
 	struct json_value *v;
 
+	if (schema_spend(s, MAKE_COST))
+		return NULL;
 	if (s->n_made == s->cap_made) {
 		size_t cap = s->cap_made ? s->cap_made * 2 : 64;
 		void *p = realloc(s->made, cap * sizeof(*s->made));
@@ -41,19 +47,22 @@ static struct json_value *make(struct schema *s, enum json_type type)
 /* As the last member of @list. */
 static void append(struct json_value *list, struct json_value *v, char *key)
 {
-	struct json_value **at = &list->first;
-
-	while (*at)
-		at = &(*at)->next;
 	v->key = key;
 	v->next = NULL;
-	*at = v;
+	if (list->first)
+		list->last->next = v;
+	else
+		list->first = v;
+	list->last = v;
 	list->n++;
 }
 
-static int no_memory(struct schema *s)
+/* make() has failed. */
+static int no_value(struct schema *s)
 {
-	return schema_fail(s, -ENOMEM, "%s", strerror(ENOMEM));
+	int ret = schema_spend(s, 0);
+
+	return ret ? ret : schema_fail(s, -ENOMEM, "%s", strerror(ENOMEM));
 }
 
 /* The same value as another member. */
@@ -63,8 +72,9 @@ static int add_copy(struct schema *s, struct json_value *list,
 	struct json_value *copy = make(s, v->type);
 
 	if (!copy)
-		return no_memory(s);
+		return no_value(s);
 	*copy = *v;
+	copy->note = 0;
 	copy->same = v->same ? v->same : v;
 	append(list, copy, v->key);
 	return 0;
@@ -78,7 +88,7 @@ static int add_both(struct schema *s, struct json_value *list,
 	static char name[] = "allOf";
 	struct json_value *both = make(s, JSON_OBJECT);
 	struct json_value *all = both ? make(s, JSON_ARRAY) : NULL;
-	int ret = all ? add_copy(s, all, a) : no_memory(s);
+	int ret = all ? add_copy(s, all, a) : no_value(s);
 
 	if (!ret)
 		ret = add_copy(s, all, b);
@@ -100,23 +110,36 @@ static int same_number(const char *a, const char *b)
 	return !decimal_compare(&x, &y);
 }
 
-int schema_same_value(const struct json_value *a, const struct json_value *b)
+/* Members in any order; that of the other is tried first. */
+static int same_members(struct schema *s, const struct json_value *a,
+			const struct json_value *b)
 {
-	const struct json_value *m, *o;
+	const struct json_value *o = b->first, *there;
 
-	if (a->type != b->type || a->n != b->n)
+	for (const struct json_value *m = a->first; m; m = m->next, o = o->next) {
+		there = o;
+		if (a->type == JSON_OBJECT && strcmp(m->key, o->key)) {
+			if (schema_spend(s, b->n))
+				return 0;
+			there = json_get(b, m->key);
+		}
+		if (!there || !schema_same_value(s, m, there))
+			return 0;
+	}
+	return 1;
+}
+
+/* Nothing is the same as something else when there was too much to do. */
+int schema_same_value(struct schema *s, const struct json_value *a,
+		      const struct json_value *b)
+{
+	if (schema_spend(s, COMPARE_COST) || a->type != b->type || a->n != b->n)
 		return 0;
 	if (a->type == JSON_NUMBER)
 		return same_number(a->text, b->text);
 	if (a->type == JSON_STRING)
 		return a->len == b->len && !memcmp(a->text, b->text, a->len);
-	for (m = a->first, o = b->first; m; m = m->next, o = o->next) {
-		if (a->type == JSON_OBJECT)
-			o = json_get(b, m->key);
-		if (!o || !schema_same_value(m, o))
-			return 0;
-	}
-	return 1;
+	return same_members(s, a, b);
 }
 
 /* ---- one keyword twice ---- */
@@ -128,8 +151,10 @@ static int meet_types(struct schema *s, struct json_value *old,
 	const struct json_value *a = old->type == JSON_ARRAY ? old->first : old;
 	const struct json_value *b = v->type == JSON_ARRAY ? v->first : v;
 	struct json_value *list = make(s, JSON_ARRAY), one;
-	int ret = list ? 0 : no_memory(s);
+	int ret = list ? 0 : no_value(s);
 
+	if (!ret && (old->n > MAX_TYPES || v->n > MAX_TYPES))
+		ret = schema_fail(s, -EINVAL, "schema: 'type' is no list of types");
 	for (const struct json_value *x = a; !ret && x;
 	     x = x == old ? NULL : x->next)
 		for (const struct json_value *y = b; !ret && y;
@@ -163,6 +188,7 @@ static int become(struct json_value *old, const struct json_value *list, int ret
 	if (ret)
 		return ret;
 	old->first = list->first;
+	old->last = list->last;
 	old->n = list->n;
 	old->same = NULL;
 	return 0;
@@ -175,15 +201,17 @@ static int meet_values(struct schema *s, struct json_value *old,
 	struct json_value *list = make(s, JSON_ARRAY);
 	int ret = list && v->type == JSON_ARRAY && old->type == JSON_ARRAY ? 0 :
 		  list ? schema_fail(s, -EINVAL, "schema: 'enum' is no list") :
-			 no_memory(s);
+			 no_value(s);
 
 	for (const struct json_value *x = ret ? NULL : old->first; !ret && x;
 	     x = x->next)
 		for (const struct json_value *y = v->first; !ret && y;
 		     y = y->next)
-			if (schema_same_value(x, y)) {
+			if (schema_same_value(s, x, y)) {
 				ret = add_copy(s, list, x);
 				break;
+			} else {
+				ret = schema_spend(s, 0);
 			}
 	if (!ret && !list->n)
 		ret = schema_fail(s, -EINVAL, "schema: no value fits all of 'allOf'");
@@ -213,7 +241,7 @@ static int add_names(struct schema *s, struct json_value *old,
 		     const struct json_value *v)
 {
 	struct json_value *list = make(s, JSON_ARRAY);
-	int ret = list ? 0 : no_memory(s);
+	int ret = list ? 0 : no_value(s);
 
 	for (int i = 0; i < 2; i++)
 		for (const struct json_value *m = i ? v->first : old->first;
@@ -230,11 +258,12 @@ static int meet_ways(struct schema *s, struct json_value *old,
 	struct json_value *list = make(s, JSON_ARRAY);
 	struct json_value *second = list ? make(s, JSON_OBJECT) : NULL;
 	struct json_value *ways = second ? make(s, v->type) : NULL;
-	int ret = ways ? 0 : no_memory(s);
+	int ret = ways ? 0 : no_value(s);
 
 	if (ret)
 		return ret;
 	ways->first = v->first;
+	ways->last = v->last;
 	ways->n = v->n;
 	append(second, ways, name);
 	for (const struct json_value *m = old->first; !ret && m; m = m->next)
@@ -246,6 +275,7 @@ static int meet(struct schema *s, struct json_value *old,
 		const struct json_value *v)
 {
 	const char *key = old->key;
+	int ret;
 
 	if (!strcmp(key, "type"))
 		return meet_types(s, old, v);
@@ -255,8 +285,11 @@ static int meet(struct schema *s, struct json_value *old,
 		return add_names(s, old, v);
 	if (!strcmp(key, "anyOf"))
 		return meet_ways(s, old, v);
-	if (schema_same_value(old, v))
+	if (schema_same_value(s, old, v))
 		return 0;
+	ret = schema_spend(s, 0);
+	if (ret)
+		return ret;
 	if (schema_listed(" minimum exclusiveMinimum minLength minItems ", key))
 		return meet_numbers(s, old, v, 1);
 	if (schema_listed(" maximum exclusiveMaximum maxLength maxItems ", key))
@@ -278,9 +311,39 @@ static int add_alone(struct schema *s, struct json_value *list,
 	return add_both(s, list, p, more, p->key);
 }
 
+static size_t members(const struct json_value *object)
+{
+	return object ? object->n : 0;
+}
+
 static struct json_value *member(struct json_value *v, const char *key)
 {
 	return (struct json_value *)json_get(v, key);
+}
+
+/* What both say of each of their properties, into @list. */
+static int add_properties(struct schema *s, struct json_value *list,
+			  const struct json_value *a,
+			  const struct json_value *b,
+			  const struct json_value *const more[2])
+{
+	const struct json_value **in_a = json_sorted(a), **in_b = json_sorted(b);
+	int ret = in_a && in_b ? 0 : no_value(s);
+
+	for (const struct json_value *p = a ? a->first : NULL; !ret && p;
+	     p = p->next) {
+		const struct json_value *q = json_find(in_b, members(b), p->key);
+
+		ret = q ? add_both(s, list, p, q, p->key) :
+			  add_alone(s, list, p, more[1]);
+	}
+	for (const struct json_value *p = b ? b->first : NULL; !ret && p;
+	     p = p->next)
+		if (!json_find(in_a, members(a), p->key))
+			ret = add_alone(s, list, p, more[0]);
+	free(in_a);
+	free(in_b);
+	return ret;
 }
 
 /* The properties of @to become those of both. */
@@ -294,31 +357,19 @@ static int merge_properties(struct schema *s, struct json_value *to,
 	const struct json_value *other = json_get(v, name);
 	struct json_value *old = member(to, name);
 	struct json_value *list = make(s, JSON_OBJECT);
-	int ret = list ? 0 : no_memory(s);
+	int ret = list ? 0 : no_value(s);
 
-	if (!old && !other)
+	if (ret || (!old && !other))
 		return ret;
-	for (const struct json_value *p = old ? old->first : NULL; !ret && p;
-	     p = p->next) {
-		const struct json_value *q = json_get(other, p->key);
-
-		ret = q ? add_both(s, list, p, q, p->key) :
-			  add_alone(s, list, p, more[1]);
-	}
-	for (const struct json_value *p = other ? other->first : NULL;
-	     !ret && p; p = p->next)
-		if (!json_get(old, p->key))
-			ret = add_alone(s, list, p, more[0]);
-	if (ret)
-		return ret;
-	if (!old) {
+	if ((old && old->type != JSON_OBJECT) ||
+	    (other && other->type != JSON_OBJECT))
+		return schema_fail(s, -EINVAL, "schema: 'properties' is no object");
+	ret = add_properties(s, list, old, other, more);
+	if (!ret && !old) {
 		append(to, list, name);
 		return 0;
 	}
-	old->first = list->first;
-	old->n = list->n;
-	old->same = NULL;
-	return 0;
+	return become(old, list, ret);
 }
 
 /* Schemas for the same values, "items" and "additionalProperties". */
@@ -335,7 +386,7 @@ static int merge_schema(struct schema *s, struct json_value *old,
 		old->same = NULL;
 		return 0;
 	}
-	ret = list ? add_both(s, list, old, v, old->key) : no_memory(s);
+	ret = list ? add_both(s, list, old, v, old->key) : no_value(s);
 	if (!ret) {
 		list->first->next = old->next;
 		*old = *list->first;
@@ -348,6 +399,12 @@ static int merge_schema(struct schema *s, struct json_value *old,
 static int flatten(struct schema *s, struct json_value *to,
 		   const struct json_value *v, int depth);
 
+/* Those that can be joined: few, so that looking for one takes no time. */
+static const char joined[] =
+	" type enum anyOf required items additionalProperties minLength maxLength "
+	"pattern format minItems maxItems minimum maximum exclusiveMinimum "
+	"exclusiveMaximum ";
+
 /* "const" is an "enum" of one, and "oneOf" is taken as "anyOf". */
 static int add_keyword(struct schema *s, struct json_value *to,
 		       const struct json_value *m)
@@ -356,12 +413,17 @@ static int add_keyword(struct schema *s, struct json_value *to,
 	char *key = !strcmp(m->key, "oneOf") ? any :
 		    !strcmp(m->key, "const") ? list : m->key;
 	struct json_value *old = member(to, key), *v = make(s, JSON_ARRAY);
-	int ret = v ? 0 : no_memory(s);
+	int ret = v ? 0 : no_value(s);
 
+	if (!ret && !schema_listed(joined, key))
+		ret = schema_fail(s, -EINVAL,
+				  "schema: '%.60s' is not supported in 'allOf' "
+				  "or beside '$ref' or 'anyOf'", key);
 	if (!ret && !strcmp(m->key, "const")) {
 		ret = add_copy(s, v, m);
 	} else if (!ret) {
 		*v = *m;
+		v->note = 0;
 		v->same = m->same ? m->same : m;
 	}
 	if (ret)
@@ -420,14 +482,14 @@ int schema_merge(struct schema *s, const struct json_value *v,
 	struct json_value *to = make(s, JSON_OBJECT);
 
 	*out = to;
-	return to ? flatten(s, to, v, 0) : no_memory(s);
+	return to ? flatten(s, to, v, 0) : no_value(s);
 }
 
 int schema_both(struct schema *s, const struct json_value *a,
 		const struct json_value *b, const struct json_value **out)
 {
 	struct json_value *list = make(s, JSON_ARRAY);
-	int ret = list ? add_both(s, list, a, b, NULL) : no_memory(s);
+	int ret = list ? add_both(s, list, a, b, NULL) : no_value(s);
 
 	*out = ret ? NULL : list->first;
 	return ret;
@@ -437,7 +499,7 @@ int schema_part(struct schema *s, const struct json_value *v,
 		const char *keywords, int with, const struct json_value **out)
 {
 	struct json_value *to = make(s, JSON_OBJECT);
-	int ret = to ? 0 : no_memory(s);
+	int ret = to ? 0 : no_value(s);
 
 	for (const struct json_value *m = v->first; !ret && m; m = m->next)
 		if (schema_listed(keywords, m->key) == with)

@@ -13,37 +13,63 @@
 struct object {
 	struct schema *s;
 	const struct json_value *properties, *required;
+	const char **names;	/* [n_names] of "required", sorted */
+	size_t n_names;
 	char more[80];		/* a further member; empty: none */
 };
 
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
 static int is_required(const struct object *o, const char *key)
 {
-	const struct json_value *m = o->required ? o->required->first : NULL;
+	return o->n_names && bsearch(&key, o->names, o->n_names,
+				     sizeof(*o->names), by_name);
+}
 
-	for (; m; m = m->next)
-		if (!strcmp(m->text, key))
-			return 1;
+/* All of them are strings that are keys of "properties". */
+static int find_required(struct object *o,
+			 const struct json_value *const *properties)
+{
+	const struct json_value *m = o->required->first;
+	size_t n = o->properties ? o->properties->n : 0;
+
+	for (; m; m = m->next) {
+		if (m->type != JSON_STRING)
+			return schema_fail(o->s, -EINVAL, "schema: 'required' holds no names");
+		if (!json_find(properties, n, m->text))
+			return schema_fail(o->s, -EINVAL,
+					   "schema: '%.60s' is required, but not "
+					   "among 'properties'",
+					   m->text);
+		o->names[o->n_names++] = m->text;
+	}
+	if (o->n_names)
+		qsort(o->names, o->n_names, sizeof(*o->names), by_name);
 	return 0;
 }
 
 static int check_required(struct object *o)
 {
-	const struct json_value *m = o->required ? o->required->first : NULL;
+	const struct json_value **properties;
+	int ret = -ENOMEM;
 
 	if (o->properties && o->properties->type != JSON_OBJECT)
 		return schema_fail(o->s, -EINVAL, "schema: 'properties' is no object");
 	if (o->required && o->required->type != JSON_ARRAY)
 		return schema_fail(o->s, -EINVAL, "schema: 'required' is no array");
-	for (; m; m = m->next) {
-		if (m->type != JSON_STRING)
-			return schema_fail(o->s, -EINVAL, "schema: 'required' holds no names");
-		if (!json_get(o->properties, m->text))
-			return schema_fail(o->s, -EINVAL,
-					   "schema: '%.60s' is required, but not "
-					   "among 'properties'",
-					   m->text);
-	}
-	return 0;
+	if (!o->required)
+		return 0;
+	properties = json_sorted(o->properties);
+	o->names = calloc(o->required->n + 1, sizeof(*o->names));
+	if (properties && o->names)
+		ret = find_required(o, properties);
+	else
+		schema_fail(o->s, ret, "%s", strerror(ENOMEM));
+	free(properties);
+	return ret;
 }
 
 static int put_more(struct object *o, const struct json_value *v)
@@ -112,7 +138,7 @@ static int put_rest(struct object *o, const struct json_value *p,
 				 member.p ? member.p : "", rest[1]);
 		if (p && !is_required(o, p->key))
 			schema_text_add(&body, " | r%zu", rest[some]);
-		ret = schema_new_rule(o->s, NULL, &to[some]);
+		ret = schema_new_rule(o->s, &to[some]);
 		if (ret)
 			free(body.p);
 		else
@@ -148,6 +174,7 @@ int schema_object(struct schema *s, const struct json_value *v,
 		rest[1] = to[1];
 	}
 	free(p);
+	free(o.names);
 	(void)type;
 	if (!ret)
 		schema_text_add(body, "\"{\" ws r%zu \"}\"", rest[0]);

@@ -16,6 +16,9 @@ const char schema_basics[] =
 	"unit ::= [0-9a-cefA-CEF] hex{3} | [dD] [0-7] hex{2} |"
 	" [dD] [89abAB] hex{2} \"\\\\u\" [dD] [c-fC-F] hex{2}\n"
 	"char ::= [^\"\\\\\\x00-\\x1f\\x7f] | \"\\\\\" ([\"\\\\/bfnrt] | \"u\" unit)\n"
+	/* Of keys that are not those given. */
+	"wide ::= [\\u0080-\\U0010ffff]\n"
+	"escape ::= \"\\\\\" [\"\\\\bfnrt]\n"
 	"dot ::= [^\"\\\\\\x00-\\x1f\\x7f\\u2028\\u2029] | \"\\\\\" [\"\\\\/bft]\n"
 	"string ::= \"\\\"\" char* \"\\\"\"\n"
 	"integer ::= \"-\"? (\"0\" | [1-9] [0-9]{0,15})\n"

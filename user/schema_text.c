@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR LGPL-2.1-or-later
-/* What goes into the rules of a schema: literals, patterns, other keys. */
+/* What goes into the rules of a schema: literals, patterns. */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
@@ -68,8 +68,7 @@ void schema_text_literal(struct text *t, const char *s, size_t n)
 	schema_text_add(t, "\"");
 }
 
-/* The one way in which the grammar writes a character of a string. */
-static void json_char(struct text *t, char c)
+void schema_text_char(struct text *t, char c)
 {
 	static const char from[] = "\"\\\b\f\n\r\t", to[] = "\"\\bfnrt";
 	const char *at = c ? strchr(from, c) : NULL;
@@ -86,7 +85,7 @@ static void json_string(struct text *t, const char *s, size_t n)
 {
 	schema_text_add(t, "\"");
 	for (size_t i = 0; i < n; i++)
-		json_char(t, s[i]);
+		schema_text_char(t, s[i]);
 	schema_text_add(t, "\"");
 }
 
@@ -142,7 +141,7 @@ static int put_char(struct pattern *r, char c)
 {
 	struct text t = { 0 };
 
-	json_char(&t, c);
+	schema_text_char(&t, c);
 	schema_text_literal(r->out, t.p, t.n);
 	free(t.p);
 	return t.failed ? -ENOMEM : 0;
@@ -325,136 +324,4 @@ int schema_pattern(struct schema *s, struct text *body, const char *regex)
 	else if (r.p[0] != '$' || r.p[1])
 		return bad(&r, "a bracket that was not open");
 	return 0;
-}
-
-/* ---- keys other than those given ---- */
-
-struct keys {
-	struct schema *s;
-	char **key;		/* as the grammar writes them */
-	size_t n;
-};
-
-/* Of a key from @at on: one character, or an escape of two. */
-static size_t unit_len(const char *p)
-{
-	size_t n = 1;
-
-	if (*p == '\\')
-		return p[1] == 'u' ? 6 : 2;
-	while (((unsigned char)p[n] & 0xc0) == 0x80)
-		n++;
-	return n;
-}
-
-static int starts(const char *key, const char *prefix, size_t len)
-{
-	return !strncmp(key, prefix, len);
-}
-
-/* Whether an earlier key goes on from the prefix in the same way. */
-static int repeated(const struct keys *k, size_t i, size_t len)
-{
-	size_t unit = len + unit_len(k->key[i] + len);
-
-	for (size_t j = 0; j < i; j++)
-		if (starts(k->key[j], k->key[i], unit))
-			return 1;
-	return 0;
-}
-
-static int put_other(struct keys *k, const char *prefix, size_t len,
-		     size_t *rule);
-
-/* The ways on that lead to keys; then any other way on. */
-static int put_ways(struct keys *k, const char *prefix, size_t len,
-		    struct text *body)
-{
-	struct text plain = { 0 }, escapes = { 0 };
-	int ret = 0, ends = 0;
-
-	schema_text_add(&plain, " | [^\"\\\\\\x00-\\x1f\\x7f");
-	for (size_t i = 0; !ret && i < k->n; i++) {
-		const char *at = k->key[i] + len;
-		size_t unit, rule;
-
-		if (!starts(k->key[i], prefix, len))
-			continue;
-		ends |= !*at;
-		if (!*at || repeated(k, i, len))
-			continue;
-		unit = unit_len(at);
-		ret = put_other(k, k->key[i], len + unit, &rule);
-		if (ret)
-			break;
-		schema_text_add(body, " | ");
-		schema_text_literal(body, at, unit);
-		schema_text_add(body, " r%zu", rule);
-		if (*at == '\\')
-			schema_text_add(&escapes, "%c", at[1]);
-		else if (strchr("[]-^", *at))
-			schema_text_add(&plain, "\\%c", *at);
-		else
-			schema_text_add(&plain, "%.*s", (int)unit, at);
-	}
-	schema_text_add(body, "%s] char*", plain.p ? plain.p : "");
-	for (const char *c = "\"\\bfnrt"; *c; c++)
-		if (!escapes.n || !memchr(escapes.p, *c, escapes.n))
-			schema_text_add(body, " | \"\\\\%s%c\" char*",
-				 *c == '"' || *c == '\\' ? "\\" : "", *c);
-	if (!ends)
-		schema_text_add(body, " | \"\"");
-	if (plain.failed || escapes.failed)
-		ret = -ENOMEM;
-	free(plain.p);
-	free(escapes.p);
-	return ret;
-}
-
-/* Behind @prefix: what makes it none of the keys. */
-static int put_other(struct keys *k, const char *prefix, size_t len,
-		     size_t *rule)
-{
-	struct text body = { 0 }, all = { 0 };
-	int ret = schema_new_rule(k->s, NULL, rule);
-
-	if (!ret)
-		ret = put_ways(k, prefix, len, &body);
-	if (ret || body.failed) {
-		free(body.p);
-		return ret ? ret : schema_fail(k->s, -ENOMEM, "%s",
-					       strerror(ENOMEM));
-	}
-	schema_text_add(&all, "%s", body.p + 3);	/* the first bar */
-	free(body.p);
-	return schema_put_rule(k->s, *rule, &all);
-}
-
-int schema_other_key(struct schema *s, const struct json_value *object,
-		     size_t *rule)
-{
-	struct keys k = { .s = s };
-	const struct json_value *m = object ? object->first : NULL;
-	int ret = 0;
-
-	k.key = calloc(object ? object->n + 1 : 1, sizeof(*k.key));
-	for (; k.key && m; m = m->next) {
-		struct text t = { 0 };
-
-		schema_text_add(&t, "%s", "");
-		for (const char *c = m->key; *c; c++)
-			json_char(&t, *c);
-		if (t.failed)
-			ret = -ENOMEM;
-		else
-			k.key[k.n++] = t.p;
-	}
-	if (!k.key || ret)
-		ret = schema_fail(s, -ENOMEM, "%s", strerror(ENOMEM));
-	else
-		ret = put_other(&k, "", 0, rule);
-	while (k.n)
-		free(k.key[--k.n]);
-	free(k.key);
-	return ret;
 }

@@ -25,7 +25,7 @@
 #include "server.h"
 
 #define HEADER_BYTES 16384	/* a connection's memory in the library */
-#define STACK_BYTES (256 * 1024)
+#define STACK_BYTES (1024 * 1024)
 #define IDLE_SECONDS 30		/* without a byte in or out */
 #define BACKLOG 128
 
