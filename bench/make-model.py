@@ -28,6 +28,7 @@ SHAPES = {  # layers, embd, heads, kv heads, ff, vocab
     "llama8b": (32, 4096, 32, 8, 14336, 128256),
     "llama13b": (40, 5120, 40, 40, 13824, 32000),
     "llama70b": (80, 8192, 64, 8, 28672, 32000),
+    "mixture": (12, 1024, 16, 4, 1024, 32000),
     "tiny": (2, 256, 8, 2, 512, 2000),
 }
 
@@ -108,7 +109,7 @@ def more_bits(layer, layers):
     return layer < layers // 8 or layer >= 7 * layers // 8 or (layer - layers // 8) % 3 == 2
 
 
-def tensors(shape, quant, tied):
+def tensors(shape, quant, tied, experts):
     layers, d, heads, kvh, ff, vocab = shape
     base = TYPES[quant]
     mixed = quant == "Q4_K_M"
@@ -122,8 +123,14 @@ def tensors(shape, quant, tied):
         big = Q6_K if mixed and more_bits(i, layers) else base
         out += [(b + "attn_norm.weight", (d,), F32), (b + "attn_q.weight", (d, d), base),
                 (b + "attn_k.weight", (d, kvd), base), (b + "attn_v.weight", (d, kvd), big),
-                (b + "attn_output.weight", (d, d), base), (b + "ffn_norm.weight", (d,), F32),
-                (b + "ffn_gate.weight", (d, ff), base), (b + "ffn_up.weight", (d, ff), base),
+                (b + "attn_output.weight", (d, d), base), (b + "ffn_norm.weight", (d,), F32)]
+        if experts:
+            out += [(b + "ffn_gate_inp.weight", (d, experts), F32),
+                    (b + "ffn_gate_exps.weight", (d, ff, experts), base),
+                    (b + "ffn_up_exps.weight", (d, ff, experts), base),
+                    (b + "ffn_down_exps.weight", (ff, d, experts), big)]
+            continue
+        out += [(b + "ffn_gate.weight", (d, ff), base), (b + "ffn_up.weight", (d, ff), base),
                 (b + "ffn_down.weight", (ff, d), big)]
     return out
 
@@ -156,7 +163,10 @@ def write(args):
             ("tokenizer.ggml.token_type", ("i32",), types),
             ("tokenizer.ggml.bos_token_id", "u32", 1),
             ("tokenizer.ggml.eos_token_id", "u32", 2)]
-    todo = tensors(shape, args.type, args.tied)
+    if args.experts:
+        keys += [("llama.expert_count", "u32", args.experts),
+                 ("llama.expert_used_count", "u32", args.used)]
+    todo = tensors(shape, args.type, args.tied, args.experts)
     head = struct.pack("<4sIQQ", b"GGUF", 3, len(todo), len(keys))
     head += b"".join(kv(*k) for k in keys)
     offset = 0
@@ -190,6 +200,8 @@ def main():
     p.add_argument("--type", choices=TYPES, default="Q4_K_M")
     p.add_argument("--layers", type=int, default=0, help="fewer or more than the shape has")
     p.add_argument("--ctx", type=int, default=2048)
+    p.add_argument("--experts", type=int, default=0, help="of a layer: a mixture")
+    p.add_argument("--used", type=int, default=2, help="experts of a token")
     p.add_argument("--tied", action="store_true", help="no output.weight")
     p.add_argument("--seed", type=int, default=1)
     write(p.parse_args())

@@ -157,11 +157,17 @@ int lx_engine_run(struct lx_engine *e)
 	int r;
 
 	lx_constrain_masks(e);
-	if (!e->model->stream)
+	if (!lx_model_streamed(e->model))
 		return e->host->ops->run(e->host, &e->job);
 	r = lx_stream_run(e);
 	e->error = r == -LX_ECANCELED ? 0 : r;
 	return r;
+}
+
+int lx_engine_run_to(struct lx_engine *e, u32 op)
+{
+	lx_job_part(&e->job, op);
+	return e->host->ops->run(e->host, &e->job);
 }
 
 void lx_engine_interrupt(struct lx_engine *e)

@@ -205,7 +205,9 @@ static int set_params(struct lx_engine *e, const struct lx_engine_params *p,
 
 static u64 n_marks(const struct lx_engine *e)
 {
-	return e->model->hp.n_layer - e->model->n_kept + 1;
+	const struct lx_model *m = e->model;
+
+	return m->n_slots ? m->hp.n_layer : m->hp.n_layer - m->n_kept + 1;
 }
 
 /* The small tables of a step; freed by lx_engine_close(). */
@@ -345,12 +347,11 @@ static u64 model_control(const struct lx_model *m)
 	       lx_vocab_memory(m->vocab) + sizeof(*m);
 }
 
-/* Sizes with @kept layers in memory. */
-static int plan_kept(struct lx_engine *e, u32 kept, struct lx_plan *plan)
+/* Sizes as the model is laid out. */
+static int plan_sizes(struct lx_engine *e, struct lx_plan *plan)
 {
 	struct lx_model *m = e->model;
 
-	m->n_kept = kept;
 	if (lx_model_layout(m))
 		return -LX_ENOMEM;
 	plan->scratch = carve_all(e, NULL);
@@ -359,6 +360,7 @@ static int plan_kept(struct lx_engine *e, u32 kept, struct lx_plan *plan)
 	plan->n_ctx = e->n_ctx;
 	plan->n_sessions = e->n_planned;
 	plan->n_kept = m->n_kept;
+	plan->n_slots = m->n_slots;
 	plan->weights = m->weight_bytes;
 	plan->n_blocks = m->n_blocks;
 	plan->block_bytes = 0;
@@ -370,23 +372,49 @@ static int plan_kept(struct lx_engine *e, u32 kept, struct lx_plan *plan)
 	return 0;
 }
 
-/* As many layers as fit into @memory, which may be too little for none. */
-static int plan_memory(struct lx_engine *e, u64 memory, struct lx_plan *plan)
+/* With @n layers in memory, or experts. */
+static int plan_with(struct lx_engine *e, u32 n, bool experts,
+		     struct lx_plan *plan)
 {
-	u32 n = e->model->hp.n_layer, low = 0, high = n > 2 ? n - 2 : 0, mid;
-	int r = plan_kept(e, n, plan);
+	e->model->n_kept = experts ? e->model->hp.n_layer : n;
+	e->model->n_slots = experts ? n : 0;
+	return plan_sizes(e, plan);
+}
 
-	if (r || plan->total <= memory)
-		return r;
+/* From @low to @high, as many as fit into @memory, or @low. */
+static int plan_most(struct lx_engine *e, u32 low, u32 high, bool experts,
+		     u64 memory, struct lx_plan *plan)
+{
+	u32 mid;
+	int r = 0;
+
 	while (low < high && !r) {
-		mid = (low + high + 1) / 2;
-		r = plan_kept(e, mid, plan);
+		mid = low + (high - low + 1) / 2;
+		r = plan_with(e, mid, experts, plan);
 		if (plan->total <= memory)
 			low = mid;
 		else
 			high = mid - 1;
 	}
-	return r ? r : plan_kept(e, low, plan);
+	return r ? r : plan_with(e, low, experts, plan);
+}
+
+/*
+ * All of it in @memory, or as many experts of a mixture as fit, or layers, which
+ * may be too little for none.
+ */
+static int plan_memory(struct lx_engine *e, u64 memory, struct lx_plan *plan)
+{
+	const struct lx_hparams *hp = &e->model->hp;
+	u32 n = hp->n_layer;
+	int r = plan_with(e, n, false, plan);
+
+	if (!r && plan->total > memory && hp->n_expert && n > 1)
+		r = plan_most(e, hp->n_expert, n * hp->n_expert - 1, true,
+			      memory, plan);
+	if (r || plan->total <= memory)
+		return r;
+	return plan_most(e, 0, n > 2 ? n - 2 : 0, false, memory, plan);
 }
 
 static int plan_model(struct lx_model *m, const struct lx_model_params *mp,
@@ -399,6 +427,8 @@ static int plan_model(struct lx_model *m, const struct lx_model_params *mp,
 	u32 max_len;
 	int r;
 
+	if (mp && mp->stream && m->hp.n_expert && !m->n_slots && !m->n_kept)
+		m->n_slots = m->hp.n_expert;
 	if (lx_model_layout(m))
 		return lx_fail(err, -LX_ENOMEM, "no memory for block tables");
 	e = m->host->ops->alloc(m->host, sizeof(*e), LX_MEM_CONTROL);
@@ -411,7 +441,7 @@ static int plan_model(struct lx_model *m, const struct lx_model_params *mp,
 	r = set_params(e, ep, memory, beside + model_control(m), err);
 	if (!r) {
 		r = memory ? plan_memory(e, memory, plan) :
-			     plan_kept(e, m->n_kept, plan);
+			     plan_sizes(e, plan);
 		if (r)
 			lx_fail(err, r, "no memory for a plan");
 	}

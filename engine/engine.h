@@ -62,7 +62,7 @@ struct lx_engine {
 	u32 n_sample;
 	struct lx_op *ops;
 	u32 n_ops, max_ops;
-	u32 *marks;		/* [n_streamed + 1] where streamed layers begin */
+	u32 *marks;		/* where streamed layers begin, or experts are known */
 	int error;		/* of the step: streamed layers were not had */
 	struct lx_job job;
 
@@ -85,6 +85,7 @@ struct lx_engine {
 	/* sessions, a ring */
 	struct lx_session *first;
 	u32 n_sessions;
+	u64 n_opened;		/* ever */
 	struct lx_sched sched;
 	u64 n_steps, n_prompt_tokens, n_gen_tokens;
 	u64 n_drafted, n_drafts_right;
@@ -130,6 +131,8 @@ struct lx_entry *lx_batch_add(struct lx_engine *e, struct lx_session *s, u32 n);
  * them. 0, or why there are no pages: nothing was added.
  */
 int lx_batch_take(struct lx_engine *e, struct lx_session *s, u32 n);
+/* Run the job of the step up to operation @op. As lx_engine_run(). */
+int lx_engine_run_to(struct lx_engine *e, u32 op);
 /* The one token that is due, and at most @guess guesses behind it. */
 int lx_batch_decode(struct lx_engine *e, struct lx_session *s, u32 guess);
 

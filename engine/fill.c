@@ -8,6 +8,7 @@
  */
 #include "fill.h"
 #include "piece.h"
+#include "stream.h"
 #include "lx/convert.h"
 
 #define PIECE_BYTES (256u << 10)	/* read at a time: within an L2 cache */
@@ -376,7 +377,7 @@ int lx_fill(struct lx_model *m, const struct lx_source *src,
 {
 	struct loader l = {
 		.m = m, .src = src, .err = err,
-		.total = m->gguf.data_size - m->info.stream_bytes,
+		.total = m->gguf.data_size - lx_stream_bytes(m),
 	};
 	int r = 0;
 

@@ -324,6 +324,8 @@ static void expert_ffn(struct lx_engine *e, const struct lx_layer *y)
 	struct lx_op *op;
 
 	add_router(e, y);
+	if (e->model->n_slots)
+		e->marks[y - e->model->layers] = e->n_ops;
 	/* The normalised rows again, in the order of the experts. */
 	op = add_norm(e, e->act_embd.f, e->act_embd.ld, NULL, &in, e->runs,
 		      slots);
@@ -372,7 +374,7 @@ void lx_forward_layers(struct lx_engine *e)
 	if (e->sin_cos[LX_ROPE_LOCAL])
 		add_angles(e, LX_ROPE_LOCAL, e->sin_cos[LX_ROPE_LOCAL]);
 	for (u32 l = 0; l < m->hp.n_layer; l++) {
-		if (l >= m->n_kept)
+		if (l >= m->n_kept && !m->n_slots)
 			e->marks[l - m->n_kept] = e->n_ops;
 		attention(e, &m->layers[l], &e->shapes[l]);
 		if (m->hp.n_expert)
@@ -380,7 +382,8 @@ void lx_forward_layers(struct lx_engine *e)
 		else
 			dense_ffn(e, &m->layers[l]);
 	}
-	e->marks[m->hp.n_layer - m->n_kept] = e->n_ops;
+	if (!m->n_slots)
+		e->marks[m->hp.n_layer - m->n_kept] = e->n_ops;
 }
 
 void lx_forward_norm(struct lx_engine *e)

@@ -173,7 +173,7 @@ int lx_model_load(struct lx_host *host, const struct lx_source *src, u32 n_src,
 		lx_model_free(m);
 		return r;
 	}
-	if (!m->stream) {
+	if (!lx_model_streamed(m)) {
 		lx_model_release(m, m->items, m->max_items, sizeof(*m->items));
 		m->items = NULL;
 	}

@@ -553,6 +553,8 @@ int lx_model_describe(struct lx_model *m, const struct lx_source *src,
 	m->hp.n_vocab = lx_vocab_n_tokens(m->vocab);
 	m->n_kept = p && p->stream ? lx_min(p->n_kept, m->hp.n_layer) :
 				     m->hp.n_layer;
+	if (p && p->stream && m->hp.n_expert)
+		m->n_slots = p->n_slots;
 	embd = lx_gguf_tensor(&m->gguf, "token_embd.weight");
 	if (embd && embd->ne[1] != m->hp.n_vocab)
 		return lx_fail(err, -LX_EBADMSG,

@@ -112,11 +112,15 @@ struct lx_model {
 	struct lx_item *items;		/* while loading, and to stream */
 	u32 n_items, max_items;
 
-	/* What stays, two buffers of streamed layers, readers' memory. */
+	/* What stays, two buffers of streamed layers or slots, readers' memory. */
 	struct lx_block *blocks;
 	u32 n_blocks, n_kept_blocks, n_buffer_blocks;
 	u32 n_kept;			/* layers that stay, the first ones */
 	struct lx_stream *stream;	/* of the others; NULL: none */
+	u32 n_slots;			/* for experts; 0: they stay, or go by layer */
+	u32 n_slot_blocks, block_slots;	/* blocks of a slot, or slots of a block */
+	u64 slot_bytes;			/* where slots share blocks */
+	struct lx_experts *experts;	/* in the slots */
 	u64 weight_bytes;		/* of all blocks */
 	u64 control_bytes;		/* allocated through lx_model_alloc() */
 };
@@ -136,7 +140,8 @@ int lx_model_describe(struct lx_model *m, const struct lx_source *src,
 /* The type a tensor of the file has in memory. */
 u32 lx_model_type(const struct lx_model *m, const struct lx_gguf_tensor *t);
 /*
- * Lay out the strips with n_kept layers in memory, or all of them when only one
+ * Lay out the strips with n_slots experts in memory, where that is not 0, or all
+ * when there are as many; else with n_kept layers, or all of them when only one
  * would be streamed: how many blocks of what size. Fills blocks[].size.
  */
 int lx_model_layout(struct lx_model *m);
@@ -177,6 +182,12 @@ struct lx_rows;
 /* The operation that converts @r; @bad[2] are its flags (op.h): convert.c */
 void lx_convert_op(struct lx_op *op, const struct lx_ops *ops,
 		   const struct lx_rows *r, u32 *bad);
+
+/* Whether steps read weights. */
+static inline bool lx_model_streamed(const struct lx_model *m)
+{
+	return m->stream || m->experts;
+}
 
 static inline const struct lx_mat *lx_model_output(const struct lx_model *m)
 {

@@ -278,7 +278,7 @@ static u32 ride(const struct lx_engine *e)
 {
 	u32 n = LX_RIDE - e->n_tokens % LX_RIDE;
 
-	if (e->model->stream)
+	if (lx_model_streamed(e->model))
 		return e->n_batch;
 	return n < LX_RIDE / 2 ? n + LX_RIDE : n;
 }

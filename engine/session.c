@@ -62,6 +62,7 @@ int lx_session_open(struct lx_engine *e, const struct lx_session_params *p,
 	if (!s)
 		return -LX_ENOMEM;
 	s->e = e;
+	s->number = ++e->n_opened;
 	s->p = *p;
 	if (e->first) {
 		s->next = e->first;

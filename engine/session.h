@@ -25,6 +25,7 @@ struct lx_stops {
 struct lx_session {
 	struct lx_engine *e;
 	struct lx_session *next, *prev;
+	u64 number;		/* from 1 on, of no other */
 	struct lx_session_params p;
 	struct lx_bias *bias;	/* by id */
 	u32 n_bias;

@@ -11,15 +11,15 @@
  * computes is alone in changing @open; a step that ends early halts the
  * readers and starts over.
  */
-#include "piece.h"
+#include "experts.h"
+#include "fetch.h"
 #include "session.h"
 #include "stream.h"
 
 #define PIECE_BITS 24		/* of a claim: turn << PIECE_BITS | piece */
 
 struct lx_stream {
-	struct lx_model *m;
-	const struct lx_source *src;
+	struct lx_fetch f;
 	u32 n;			/* streamed layers */
 	u32 *pieces;		/* [n] */
 	struct lx_crew *crew;
@@ -27,9 +27,6 @@ struct lx_stream {
 	u64 open;		/* turns below may be read */
 	u32 busy;		/* readers between claim and done */
 	u32 done[2];		/* pieces, by buffer */
-	u32 failed;		/* one reader writes the error */
-	int error;		/* it is written */
-	struct lx_error err;
 };
 
 /* ---- pieces ---- */
@@ -46,7 +43,7 @@ static u32 pieces_of_layer(const struct lx_model *m, u32 layer)
 	for (u32 i = m->layers[layer].item0; is_of_layer(m, i, layer); i++)
 		if (m->items[i].mat)
 			n += lx_piece_count(&m->items[i],
-					    LX_STREAM_PIECE);
+					    LX_FETCH_PIECE);
 	return n;
 }
 
@@ -58,9 +55,9 @@ static struct lx_piece find_piece(const struct lx_model *m, u32 layer,
 
 	for (u32 i = m->layers[layer].item0; ; i++) {
 		it = &m->items[i];
-		n = it->mat ? lx_piece_count(it, LX_STREAM_PIECE) : 0;
+		n = it->mat ? lx_piece_count(it, LX_FETCH_PIECE) : 0;
 		if (number < n)
-			return lx_piece_at(it, LX_STREAM_PIECE, number);
+			return lx_piece_at(it, LX_FETCH_PIECE, number);
 		number -= n;
 	}
 }
@@ -79,23 +76,12 @@ u64 lx_stream_bytes(const struct lx_model *m)
 	return n;
 }
 
-u64 lx_stream_stage_bytes(const struct lx_model *m)
-{
-	u64 most = 0;
-
-	for (u32 i = 0; i < m->n_items; i++) {
-		const struct lx_item *it = &m->items[i];
-
-		if (lx_item_streamed(m, it))
-			most = lx_max(most, lx_piece_room(it, LX_STREAM_PIECE));
-	}
-	return most;
-}
-
 u64 lx_stream_table_bytes(const struct lx_model *m)
 {
 	u32 n = m->hp.n_layer - m->n_kept;
 
+	if (m->n_slots)
+		return lx_experts_table_bytes(m);
 	if (!n)
 		return 0;
 	return sizeof(struct lx_stream) + n * sizeof(u32) +
@@ -103,42 +89,6 @@ u64 lx_stream_table_bytes(const struct lx_model *m)
 }
 
 /* ---- readers ---- */
-
-static void fail(struct lx_stream *st, int code, const struct lx_piece *p,
-		 const char *what)
-{
-	if (__atomic_exchange_n(&st->failed, 1, __ATOMIC_RELAXED))
-		return;
-	lx_fail(&st->err, code, "tensor %.*s: %s (%d)", (int)p->it->t->name.n,
-		p->it->t->name.p, what, -code);
-	__atomic_store_n(&st->error, code, __ATOMIC_RELEASE);
-}
-
-/* Padding of strips is zero, and their memory held another layer's. */
-static void clear(const struct lx_item *it, u32 strip, u32 n)
-{
-	for (u32 i = strip; i < strip + n; i++)
-		lx_memset(it->mat->strips[i], 0, it->mat->strip_bytes);
-}
-
-static void read_piece(struct lx_stream *st, const struct lx_piece *p,
-		       u8 *stage)
-{
-	u32 strip = (p->it->expert + p->expert) * p->it->mat->n_strips +
-		    p->row0 / LX_STRIP;
-	const u8 *rows;
-	int r = lx_piece_read(p, st->src, true, stage, &rows);
-
-	if (r) {
-		fail(st, r == -LX_EINTR || r == -LX_EBADMSG ? r : -LX_EIO, p,
-		     "read error");
-		return;
-	}
-	if (p->n_rows % LX_STRIP || lx_pack_padded(p->it->mat))
-		clear(p->it, strip, lx_div_up(p->n_rows, LX_STRIP));
-	if (lx_piece_pack(st->m, p, rows))
-		fail(st, -LX_EBADMSG, p, "a scale is not a finite number");
-}
 
 /* The next piece that may be read; @busy keeps who halts waiting. */
 static bool claim(struct lx_stream *st, u64 *turn, u32 *piece)
@@ -166,7 +116,7 @@ static bool claim(struct lx_stream *st, u64 *turn, u32 *piece)
 static bool work(void *ctx, u32 reader)
 {
 	struct lx_stream *st = ctx;
-	struct lx_model *m = st->m;
+	struct lx_model *m = st->f.m;
 	struct lx_piece p;
 	bool some;
 	u64 turn;
@@ -176,9 +126,7 @@ static bool work(void *ctx, u32 reader)
 	some = claim(st, &turn, &i);
 	if (some) {
 		p = find_piece(m, m->n_kept + (u32)(turn % st->n), i);
-		if (!__atomic_load_n(&st->failed, __ATOMIC_RELAXED))
-			read_piece(st, &p, m->blocks[m->n_blocks -
-				   LX_STREAM_READERS + reader].addr);
+		lx_fetch_piece(&st->f, &p, reader);
 		__atomic_add_fetch(&st->done[turn & 1], 1, __ATOMIC_RELEASE);
 	}
 	__atomic_sub_fetch(&st->busy, 1, __ATOMIC_SEQ_CST);
@@ -190,11 +138,12 @@ static bool work(void *ctx, u32 reader)
 /* The buffer of @turn is free: have it filled. */
 static void open_turn(struct lx_stream *st, u64 turn)
 {
-	lx_layout_place_layer(st->m, st->m->n_kept + (u32)(turn % st->n),
-			      turn & 1);
+	struct lx_model *m = st->f.m;
+
+	lx_layout_place_layer(m, m->n_kept + (u32)(turn % st->n), turn & 1);
 	__atomic_store_n(&st->done[turn & 1], 0, __ATOMIC_RELAXED);
 	__atomic_store_n(&st->open, turn + 1, __ATOMIC_SEQ_CST);
-	st->m->host->ops->crew_kick(st->crew);
+	m->host->ops->crew_kick(st->crew);
 }
 
 static bool is_idle(void *ctx)
@@ -207,10 +156,8 @@ static bool is_idle(void *ctx)
 static void start_over(struct lx_stream *st)
 {
 	__atomic_store_n(&st->open, 0, __ATOMIC_SEQ_CST);
-	st->m->host->ops->crew_wait(st->crew, is_idle, st);
-	st->failed = 0;
-	st->error = 0;
-	st->err = (struct lx_error){ 0 };
+	st->f.m->host->ops->crew_wait(st->crew, is_idle, st);
+	lx_fetch_reset(&st->f);
 	__atomic_store_n(&st->next, 0, __ATOMIC_SEQ_CST);
 	open_turn(st, 0);
 	open_turn(st, 1);
@@ -227,7 +174,7 @@ static bool is_there(void *ctx)
 	struct wait *w = ctx;
 	struct lx_stream *st = w->st;
 
-	return __atomic_load_n(&st->error, __ATOMIC_ACQUIRE) ||
+	return __atomic_load_n(&st->f.error, __ATOMIC_ACQUIRE) ||
 	       __atomic_load_n(&w->e->job.cancel, __ATOMIC_RELAXED) ||
 	       __atomic_load_n(&st->done[w->turn & 1], __ATOMIC_ACQUIRE) ==
 	       st->pieces[w->turn % st->n];
@@ -237,21 +184,11 @@ static int wait_for(struct lx_engine *e, u64 turn)
 {
 	struct lx_stream *st = e->model->stream;
 	struct wait w = { st, e, turn };
-	int r;
 
 	e->host->ops->crew_wait(st->crew, is_there, &w);
 	if (__atomic_load_n(&e->job.cancel, __ATOMIC_RELAXED))
 		return -LX_ECANCELED;
-	r = __atomic_load_n(&st->error, __ATOMIC_ACQUIRE);
-	if (r)
-		e->host->ops->log(e->host, LX_LOG_ERR, st->err.msg);
-	return r;
-}
-
-static int run_to(struct lx_engine *e, u32 op)
-{
-	lx_job_part(&e->job, op);
-	return e->host->ops->run(e->host, &e->job);
+	return lx_fetch_error(&st->f);
 }
 
 int lx_stream_run(struct lx_engine *e)
@@ -260,38 +197,28 @@ int lx_stream_run(struct lx_engine *e)
 	u64 turn;
 	int r;
 
+	if (e->model->experts)
+		return lx_experts_run(e);
 	/* What could not be read ahead is tried again for this step. */
-	if (__atomic_load_n(&st->failed, __ATOMIC_ACQUIRE))
+	if (__atomic_load_n(&st->f.failed, __ATOMIC_ACQUIRE))
 		start_over(st);
 	turn = st->open - 2;		/* the first of a pass */
-	r = run_to(e, e->marks[0]);
+	r = lx_engine_run_to(e, e->marks[0]);
 	for (u32 i = 0; i < st->n && !r; i++) {
 		r = wait_for(e, turn + i);
 		if (!r)
-			r = run_to(e, e->marks[i + 1]);
+			r = lx_engine_run_to(e, e->marks[i + 1]);
 		if (!r)
 			open_turn(st, turn + i + 2);
 	}
 	if (r)
 		start_over(st);
 	else
-		r = run_to(e, e->n_ops);
+		r = lx_engine_run_to(e, e->n_ops);
 	return r;
 }
 
 /* ---- opening ---- */
-
-static int check(const struct lx_model *m, const struct lx_source *src,
-		 u32 n_src, struct lx_error *err)
-{
-	if (!m->host->ops->crew_start)
-		return lx_fail(err, -LX_EINVAL, "no streaming here");
-	for (u32 i = 0; i < n_src; i++)
-		if (!src[i].read_direct)
-			return lx_fail(err, -LX_EINVAL,
-				       "streaming needs files opened for direct reads");
-	return 0;
-}
 
 int lx_stream_open(struct lx_model *m, const struct lx_source *src, u32 n_src,
 		   struct lx_error *err)
@@ -299,24 +226,26 @@ int lx_stream_open(struct lx_model *m, const struct lx_source *src, u32 n_src,
 	struct lx_stream *st;
 	int r;
 
+	if (m->n_slots)
+		return lx_experts_open(m, src, n_src, err);
 	if (m->n_kept == m->hp.n_layer)
 		return 0;
-	r = check(m, src, n_src, err);
+	r = lx_fetch_check(m, src, n_src, err);
 	if (r)
 		return r;
 	st = lx_model_alloc(m, 1, sizeof(*st));
 	if (!st)
 		return lx_fail(err, -LX_ENOMEM, "no memory to stream");
 	m->stream = st;
-	st->m = m;
+	st->f.m = m;
+	st->f.src = src;
 	st->n = m->hp.n_layer - m->n_kept;
-	st->src = src;
 	st->pieces = lx_model_alloc(m, st->n, sizeof(*st->pieces));
 	if (!st->pieces)
 		return lx_fail(err, -LX_ENOMEM, "no memory to stream");
 	for (u32 i = 0; i < st->n; i++)
 		st->pieces[i] = pieces_of_layer(m, m->n_kept + i);
-	st->crew = m->host->ops->crew_start(m->host, LX_STREAM_READERS, work,
+	st->crew = m->host->ops->crew_start(m->host, LX_FETCH_READERS, work,
 					    st);
 	if (!st->crew)
 		return lx_fail(err, -LX_ENOMEM, "no threads to read with");
@@ -328,6 +257,7 @@ void lx_stream_close(struct lx_model *m)
 {
 	struct lx_stream *st = m->stream;
 
+	lx_experts_close(m);
 	if (!st)
 		return;
 	__atomic_store_n(&st->open, 0, __ATOMIC_SEQ_CST);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /*
  * Models larger than memory: the weights of a layer are read while those
- * before it are computed, into two buffers that take turns.
+ * before it are computed, into two buffers that take turns. Mixtures that have
+ * slots are read by expert (experts.h); these calls are for both.
  */
 #ifndef LX_STREAM_H
 #define LX_STREAM_H
@@ -10,13 +11,9 @@
 
 struct lx_engine;
 
-#define LX_STREAM_READERS 4	/* threads, each with a read under way */
-#define LX_STREAM_PIECE (2u << 20)	/* bytes of one read, about */
-
-/* Bytes of the file that a pass over the streamed layers reads. */
+/* Bytes of the file that are not read to load it. */
 u64 lx_stream_bytes(const struct lx_model *m);
-/* What one reader reads into; of its tables in control memory. */
-u64 lx_stream_stage_bytes(const struct lx_model *m);
+/* Of its tables in control memory. */
 u64 lx_stream_table_bytes(const struct lx_model *m);
 
 /*
@@ -30,8 +27,8 @@ int lx_stream_open(struct lx_model *m, const struct lx_source *src, u32 n_src,
 void lx_stream_close(struct lx_model *m);
 
 /*
- * Run the job of a step, a layer at a time as they come. 0, -LX_ECANCELED, or
- * why a layer could not be had, which is logged: the next step tries again.
+ * Run the job of a step, a layer at a time as weights come. 0, -LX_ECANCELED, or
+ * why they could not be had, which is logged: the next step tries again.
  */
 int lx_stream_run(struct lx_engine *e);
 

@@ -66,6 +66,7 @@ static int check_fits(struct llamux_model *m, struct lx_model_params *mp)
 	if (!err) {
 		m->params.n_ctx = plan->n_ctx;	/* what the plan says fits */
 		mp->n_kept = plan->n_kept;
+		mp->n_slots = plan->n_slots;
 	}
 	kvfree(plan);
 	return err;

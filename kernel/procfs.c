@@ -120,6 +120,9 @@ static void show_model(struct seq_file *m, struct llamux_model *model)
 		seq_printf(m, "streamed_layers: %u of %u\nstreamed_bytes: %llu\n",
 			   s.info.n_streamed, s.info.n_layer,
 			   s.info.stream_bytes);
+	if (s.known && s.info.n_slots)
+		seq_printf(m, "kept_experts: %u of %u\n", s.info.n_slots,
+			   s.info.n_layer * s.info.n_expert);
 	seq_printf(m, "reserved: %llu\n", s.reserved);
 }
 

@@ -54,7 +54,7 @@ static void line(const char *what, uint64_t bytes)
 	printf("%-10s%16" PRIu64 "  %s\n", what, bytes, human(bytes, buf));
 }
 
-/* When nothing but the disk takes time. */
+/* When nothing but the disk takes time, and no expert that is chosen is there. */
 static double tokens_per_minute(const struct lx_plan *p, uint64_t speed)
 {
 	return 60.0 * (double)speed / (double)p->info.stream_bytes;
@@ -66,6 +66,14 @@ static void print_stream(const struct lx_plan *p, uint64_t speed)
 
 	if (!p->info.n_streamed) {
 		puts("all layers stay in memory");
+		return;
+	}
+	if (p->n_slots) {
+		printf("%u of %u experts stay in memory, a token reads %s at most\n",
+		       p->n_slots, p->info.n_layer * p->info.n_expert,
+		       human(p->info.stream_bytes, bytes));
+		printf("the disk reads %s a second: %.1f tokens a minute when no expert that is chosen is there, more otherwise\n",
+		       human(speed, second), tokens_per_minute(p, speed));
 		return;
 	}
 	printf("%u of %u layers are streamed, %s a step\n", p->info.n_streamed,
@@ -180,6 +188,11 @@ static void print_json(const struct lx_plan *p, const struct wish *w,
 	if (w->stream) {
 		json_u64(&j, "streamed_layers", p->info.n_streamed);
 		json_u64(&j, "streamed_bytes", p->info.stream_bytes);
+	}
+	if (p->n_slots) {
+		json_u64(&j, "experts", (uint64_t)p->info.n_layer *
+					p->info.n_expert);
+		json_u64(&j, "experts_kept", p->n_slots);
 	}
 	if (w->stream && p->info.n_streamed) {
 		json_u64(&j, "disk_bytes_per_s", w->speed);

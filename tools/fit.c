@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * llamux load --fit: a model as it is, if it fits; else a smaller KV cache,
- * then a shorter context, smaller weights, and at last layers that are
- * streamed: what costs least first.
+ * then a shorter context, smaller weights, and at last layers or experts that
+ * are streamed: what costs least first.
  */
 #include <stdarg.h>
 #include <string.h>
@@ -145,7 +145,10 @@ static void say(const struct fit *f, const struct choice *c,
 	    human(f->needs, a), human(f->available, b));
 	if (c->as)
 		add(msg, "weights of %s, ", c->as);
-	if (p->info.n_streamed)
+	if (p->n_slots)
+		add(msg, "experts streamed from the disk, %u of %u in memory, ",
+		    p->n_slots, p->info.n_layer * p->info.n_expert);
+	else if (p->info.n_streamed)
 		add(msg, "%u of %u layers streamed from the disk, ",
 		    p->info.n_streamed, p->info.n_layer);
 	if (ep->kv_type != f->asked.kv_type)

@@ -51,7 +51,7 @@ static const char global_help[] =
 	"  -t, --threads N     threads of the engine in this process\n"
 	"  --simd NAME         auto, generic, avx2, ...: in this process\n"
 	"  --as TYPE           quantize the model to TYPE as it is loaded\n"
-	"  --stream            read layers from the file as they are needed\n"
+	"  --stream            read layers or experts from the file as they are needed\n"
 	"  --memory SIZE       with it: keep as many as fit, e.g. 2G\n"
 	"  --json              print JSON\n"
 	"  --help              say this and exit\n"

@@ -77,8 +77,8 @@ struct llamux_options {
 	 */
 	struct llamux *beside;
 	/*
-	 * In process: layers are read from the file as they are needed. As
-	 * LLAMUX_LOAD_STREAM, and llamux_load.memory.
+	 * In process: layers, or experts of a mixture, are read from the file
+	 * as they are needed. As LLAMUX_LOAD_STREAM, and llamux_load.memory.
 	 */
 	uint32_t stream;
 	uint64_t memory;

@@ -57,7 +57,7 @@ int local_open_vocab(struct local *l, const char *path,
 	return 0;
 }
 
-/* How many layers stay in memory, and for what context. */
+/* How many layers or experts stay in memory, and for what context. */
 static int plan_stream(struct local *l, struct lx_model_params *mp,
 		       struct lx_engine_params *ep)
 {
@@ -66,6 +66,7 @@ static int plan_stream(struct local *l, struct lx_model_params *mp,
 			  &l->error);
 
 	mp->n_kept = plan.n_kept;
+	mp->n_slots = plan.n_slots;
 	ep->n_ctx = plan.n_ctx;
 	return ret;
 }

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # --stream: the logits of the model in memory for every type of weights, odd and
-# even numbers of layers, mixtures; what plan says of it; what cannot be.
+# even numbers of layers, mixtures by expert and by layer; what plan says of it; what cannot be.
 set -uo pipefail
 # shellcheck source-path=SCRIPTDIR
 . "$(dirname "$0")/lib.sh"
@@ -53,6 +53,14 @@ for f in "$oracle"/mini{moe,128,l3}-*.gguf; do
 	[ ! -f "$f" ] || same "$f"
 done
 
+python3 "$top/tests/oracle/archs.py" "$work/archs" mixtral mixtral-old \
+	mixtral-layers qwen3moe gpt-oss gpt-oss-mxfp4 || exit 1
+for f in "$work"/archs/*.gguf; do
+	same "$f"
+	is "${f##*/}, by layer" logits "$f" "$work/got" --stream --memory 1
+	is "${f##*/}, by layer: the same" cmp -s "$work/want" "$work/got"
+done
+
 # The plan: of bytes that are read in a step, and what stays.
 run --json plan --stream "$work/5.gguf"
 is "plan" exits 0
@@ -72,6 +80,25 @@ is "with enough, none" out_has '^all layers stay in memory$'
 run plan --stream "$work/5.gguf"
 is "in words" out_has '^5 of 5 layers are streamed, .* a step$'
 is "the disk's speed" out_has '^the disk reads .* a second: [0-9.]+ tokens a minute'
+
+# Of a mixture: how many experts stay, and what a token reads at most.
+mix=$work/archs/mixtral.gguf
+run --json plan --stream --ctx 256 "$mix"
+is "plan of a mixture" exits 0
+is "as few experts as a layer has" [ "$(field experts_kept)" = 8 ]
+is "of all" [ "$(field experts)" = 24 ]
+is "a token reads two a layer" [ "$(field streamed_bytes)" = $((3 * 2 * 3 * 64 * 48 * 4)) ]
+total=$(field total)
+run --json plan --stream --ctx 256 --memory $((total + 200000)) "$mix"
+is "with more memory more stay" [ "$(field experts_kept)" -gt 8 ]
+is "which is not exceeded" [ "$(field total)" -le $((total + 200000)) ]
+run --json plan --stream --ctx 256 --memory 1 "$mix"
+is "too little for a layer's experts: layers are streamed" \
+	[ "$(field streamed_layers)" = 3 ]
+is "no expert stays" [ "$(grep -c experts_kept "$work/out")" = 0 ]
+run plan --stream "$mix"
+is "in words" out_has '^8 of 24 experts stay in memory, a token reads 221 kB at most$'
+is "tokens a minute" out_has '[0-9.]+ tokens a minute when no expert that is chosen is there'
 
 # What cannot be.
 run plan --memory 1G "$work/5.gguf"

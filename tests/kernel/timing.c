@@ -9,10 +9,14 @@
  *
  * Not between users, nor between two clients of one user with a salt each.
  * The controls are the same with one user, and with one salt: there it can.
+ *
+ * "timing experts" is for a mixture whose experts are streamed. Prompts are too
+ * short to be found as known prefixes: what tells is which experts are there.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
@@ -22,6 +26,7 @@
 #define TRIALS 200
 #define PERMUTATIONS 5000
 #define WORDS 140	/* of a secret: two pages of KV and more */
+#define LETTERS 10	/* of one that finds experts: not a page */
 #define P_CHANCE 0.01
 
 struct who {
@@ -30,6 +35,7 @@ struct who {
 };
 
 static unsigned int state = 1;
+static int experts;
 
 static unsigned int draw(unsigned int n)
 {
@@ -63,21 +69,32 @@ static int session(const struct who *w)
 	return ioctl(fd, LLAMUX_IOC_SET_PARAMS, &p) ? -1 : fd;
 }
 
-/* Ask what begins with the @seed's text: seconds to the first piece. */
-static double ask(const struct who *w, unsigned int seed, unsigned int *cached)
+/* The @seed's text. */
+static size_t text(unsigned int seed, char *buf)
 {
 	static const char *const word[] = { "time ", "the ", "cat ", "saw ",
 					    "a ", "little ", "house ", "and " };
+	size_t len = 0;
+
+	for (int i = 0; i < (experts ? LETTERS : WORDS); i++) {
+		seed = seed * 1664525 + 1013904223;
+		if (experts)
+			buf[len++] = (char)('a' + (seed >> 16) % 26);
+		else
+			len += sprintf(buf + len, "%s", word[seed >> 16 & 7]);
+	}
+	return len;
+}
+
+/* Ask what begins with the @seed's text: seconds to the first piece. */
+static double ask(const struct who *w, unsigned int seed, unsigned int *cached)
+{
 	struct llamux_stats st;
 	char buf[WORDS * 8 + 1];
-	size_t len = 0;
+	size_t len = text(seed, buf);
 	double t;
 	int fd = session(w);
 
-	for (int i = 0; i < WORDS; i++) {
-		seed = seed * 1664525 + 1013904223;
-		len += sprintf(buf + len, "%s", word[seed >> 16 & 7]);
-	}
 	if (fd < 0 || write(fd, buf, len) != (ssize_t)len) {
 		perror("ask");
 		exit(1);
@@ -188,11 +205,12 @@ static void told(const char *what, struct who a, struct who b)
 	char line[128];
 
 	snprintf(line, sizeof(line), "%s: told (p = %.4f)", what, p);
-	CHECK(line, p < P_CHANCE && cached);
+	CHECK(line, p < P_CHANCE && (cached == 0) == experts);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+	experts = argc > 1 && !strcmp(argv[1], "experts");
 	not_told("two users", (struct who){ 1001, 0 }, (struct who){ 1002, 0 });
 	told("one user twice", (struct who){ 1001, 0 },
 	     (struct who){ 1001, 0 });

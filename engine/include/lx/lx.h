@@ -59,6 +59,12 @@ struct lx_model_params {
 	 */
 	bool stream;
 	u32 n_kept;
+	/*
+	 * Of a mixture, so many experts stay instead, those that were used last,
+	 * and all else. 0 with @memory 0: for a plan, as few as can be, unless
+	 * @n_kept is given.
+	 */
+	u32 n_slots;
 	u64 memory;
 	/*
 	 * For a plan: bytes that are set aside for weights, which take nothing
@@ -83,6 +89,10 @@ struct lx_model_info {
 	u64 control_bytes;		/* header, vocabulary, tables */
 	u32 n_streamed;			/* layers that are read when needed */
 	u64 stream_bytes;		/* that one step reads for them */
+	/* Not 0: of a mixture's layers experts are read, and so many stay; the
+	 * bytes are then what a token reads at most.
+	 */
+	u32 n_slots;
 };
 
 /*
@@ -145,6 +155,7 @@ struct lx_plan {
 	u64 lexicon;	/* beside the total, from the first grammar on */
 	u32 n_ctx, n_sessions;
 	u32 n_kept;			/* layers that stay in memory */
+	u32 n_slots;			/* not 0: experts that do */
 	u32 n_blocks;			/* of weights */
 	u64 block_bytes;		/* the largest of them */
 	u64 reserved;			/* as lx_model_params says */

@@ -403,7 +403,7 @@ struct llamux_salt {
 /* ---- /dev/llamactl (CAP_SYS_ADMIN) ---- */
 
 #define LLAMUX_LOAD_DEFAULT (1u << 0)	/* becomes the default model */
-#define LLAMUX_LOAD_STREAM (1u << 1)	/* layers are read when needed */
+#define LLAMUX_LOAD_STREAM (1u << 1)	/* layers or experts are read when needed */
 #define LLAMUX_LOAD_HUGETLB (1u << 2)	/* weights lie in @reserve_fd */
 #define LLAMUX_LOAD_MEMMAP (1u << 3)	/* in the range of the module */
 #define LLAMUX_LOAD_ONCE (1u << 4)	/* files are closed when they are read */
@@ -430,7 +430,9 @@ struct llamux_salt {
  * With LLAMUX_LOAD_STREAM, layers that do not fit into @memory (bytes of the
  * whole model; 0: none is to stay) are read anew in every step, from files that
  * must be open with O_DIRECT (EINVAL) and are not written to as long as the
- * model is loaded. Not with @as_type (EINVAL). A turn whose step cannot read
+ * model is loaded. Of a mixture of experts, these are read when they are chosen
+ * and not among those that stay, unless @memory is too little for the experts of
+ * a layer. Not with @as_type (EINVAL). A turn whose step cannot read
  * them ends with EIO, EBADMSG when what it read is corrupt; the kernel's log
  * says where. EOPNOTSUPP: the file system reads through the page cache.
  *
