@@ -13,6 +13,7 @@
 
 #include "backend.h"
 #include "gbnf.h"
+#include "internal.h"
 
 int llamux_fail(struct llamux *l, int code, const char *fmt, ...)
 {
@@ -211,7 +212,14 @@ int llamux_set_bias(struct llamux *l, const struct llamux_bias *bias, size_t n)
 ssize_t llamux_logprobs(struct llamux *l, uint32_t n_logprobs,
 			struct llamux_logprob *records, size_t max)
 {
-	return l->ops->logprobs(l, 0, n_logprobs + 1, records, max);
+	return llamux_logprobs_from(l, 0, n_logprobs, records, max);
+}
+
+ssize_t llamux_logprobs_from(struct llamux *l, size_t first,
+			     uint32_t n_logprobs,
+			     struct llamux_logprob *records, size_t max)
+{
+	return l->ops->logprobs(l, first, n_logprobs + 1, records, max);
 }
 
 int llamux_score(struct llamux *l, const char *const *texts, size_t n,
@@ -262,9 +270,14 @@ int llamux_set_grammar(struct llamux *l, const char *gbnf)
 		ret = gbnf_compile(gbnf, strlen(gbnf), &blob, &n, &l->message);
 	if (ret)
 		return ret;
-	ret = l->ops->set_grammar(l, blob, n);
+	ret = llamux_set_automaton(l, blob, n);
 	free(blob);
 	return ret;
+}
+
+int llamux_set_automaton(struct llamux *l, const void *blob, size_t n)
+{
+	return l->ops->set_grammar(l, blob, n);
 }
 
 int llamux_set_json_schema(struct llamux *l, const char *schema)

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "internal.h"
 #include "logprobs.h"
 #include "text.h"
 
@@ -40,20 +41,22 @@ json_t *logprobs_take(struct logprobs *p, struct llamux *l, size_t bytes)
 	uint32_t n_top = logprobs_param(p), stride = n_top + 1;
 	struct llamux_logprob *records, *r;
 	json_t *entries, *entry, *top;
+	size_t len, more;
 	ssize_t n;
-	size_t len;
 
 	if (!p->wanted)
 		return NULL;
-	n = llamux_logprobs(l, n_top, NULL, 0);
-	if (n < 0)
-		n = 0;
-	records = calloc((size_t)n * stride + 1, sizeof(*records));
+	/* Of a long answer, only what is new: it is asked for at each piece. */
+	n = llamux_logprobs_from(l, p->n, n_top, NULL, 0);
+	more = n > (ssize_t)p->n ? (size_t)n - p->n : 0;
+	records = calloc(more * stride + 1, sizeof(*records));
 	entries = json_array();
-	if (records && n)
-		n = llamux_logprobs(l, n_top, records, (size_t)n);
-	for (; records && (ssize_t)p->n < n; p->n++) {
-		r = records + p->n * stride;
+	n = records && more ? llamux_logprobs_from(l, p->n, n_top, records,
+						   more) : 0;
+	/* Meanwhile there may be others, or fewer. */
+	if (n < (ssize_t)(p->n + more))
+		more = n > (ssize_t)p->n ? (size_t)n - p->n : 0;
+	for (r = records; more; more--, p->n++, r += stride) {
 		entry = token(l, r, &len);
 		if (p->bytes + len > bytes) {
 			json_decref(entry);
