@@ -472,9 +472,9 @@ def test_vanishing(g):
     for stream in (True, False):
         before = g.metric("serve_turns_cancelled_total")
         s = g.raw()
-        body = ('{"prompt": "x", "raw": true, "stream": %s, "options": '
-                '{"num_predict": -1, "temperature": 1}}' % str(stream).lower())
-        s.sendall(("POST /api/generate HTTP/1.1\r\nHost: x\r\nContent-Length: %d"
+        body = json.dumps({"prompt": "x", "stream": stream, "max_tokens": 1000000,
+                           "temperature": 1, "ignore_eos": True})
+        s.sendall(("POST /v1/completions HTTP/1.1\r\nHost: x\r\nContent-Length: %d"
                    "\r\n\r\n%s" % (len(body), body)).encode())
         if stream:
             s.recv(100)

@@ -40,6 +40,7 @@ void answer_free(struct answer *a)
 	prompt_free(&a->ask.prompt);
 	free(a->ask.biases.v);
 	shape_free(&a->ask.shape);
+	tools_free(&a->ask.tools);
 	calls_free(&a->calls);
 	json_decref(a->called);
 	buffer_free(&a->args);

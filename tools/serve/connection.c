@@ -24,6 +24,8 @@
 #define IDLE_MS 1000		/* otherwise: for the time limits */
 #define ASK_SECONDS 30		/* a request has to come in */
 #define EXCESS_NS 2000000000ull	/* that of one too many */
+#define STRANGERS 8		/* they may have this part of the others' number, */
+#define FEW_STRANGERS 4		/* or so many */
 
 uint64_t now_ns(void)
 {
@@ -68,13 +70,19 @@ static void check_time(struct connections *all)
 	}
 }
 
+/* Strangers have no turns. */
+static nfds_t watched_max(const struct connections *all)
+{
+	return all->max_of[CONNECTION_USER] + all->max_of[CONNECTION_CLIENT];
+}
+
 /* The sockets of watched connections: with the lock held. */
 static nfds_t collect(struct connections *all, struct pollfd *fds)
 {
+	nfds_t n = 0, max = watched_max(all);
 	struct connection *c;
-	nfds_t n = 0;
 
-	for (c = all->head.next; c != &all->head && n < all->n_max; c = c->next)
+	for (c = all->head.next; c != &all->head && n < max; c = c->next)
 		if (c->watched && !c->gone)
 			fds[n++] = (struct pollfd){ .fd = c->fd,
 						    .events = POLLRDHUP };
@@ -103,7 +111,7 @@ static void check_gone(struct connections *all, struct pollfd *fds)
 static void *watch(void *arg)
 {
 	struct connections *all = arg;
-	struct pollfd *fds = calloc(all->n_max, sizeof(*fds));
+	struct pollfd *fds = calloc(watched_max(all), sizeof(*fds));
 	struct timespec until;
 
 	pthread_mutex_lock(&all->lock);
@@ -131,7 +139,11 @@ int connections_start(struct connections *all, uint32_t max,
 	memset(all, 0, sizeof(*all));
 	all->head.next = &all->head;
 	all->head.prev = &all->head;
-	all->n_max = max;
+	all->max_of[CONNECTION_USER] = max;
+	all->max_of[CONNECTION_CLIENT] = max;
+	all->max_of[CONNECTION_STRANGER] =
+		max / STRANGERS > FEW_STRANGERS ? max / STRANGERS :
+		max < FEW_STRANGERS ? max : FEW_STRANGERS;
 	all->ask_ns = 1000000000ull * (answer_seconds < ASK_SECONDS ?
 				       answer_seconds : ASK_SECONDS);
 	all->answer_ns = 1000000000ull * answer_seconds;
@@ -166,7 +178,16 @@ void connections_stop(struct connections *all)
 	pthread_mutex_destroy(&all->lock);
 }
 
-struct connection *connection_open(struct connections *all, int fd, bool tcp)
+/* With the lock held. */
+static void count_as(struct connection *c, enum connection_kind kind)
+{
+	c->kind = kind;
+	c->excess = c->all->n_of[kind] >= c->all->max_of[kind];
+	c->all->n_of[kind]++;
+}
+
+struct connection *connection_open(struct connections *all, int fd,
+				   enum connection_kind kind)
 {
 	struct connection *c = calloc(1, sizeof(*c));
 
@@ -174,19 +195,27 @@ struct connection *connection_open(struct connections *all, int fd, bool tcp)
 		return NULL;
 	c->all = all;
 	c->fd = fd;
-	c->tcp = tcp;
 	c->since = now_ns();
 	pthread_mutex_lock(&all->lock);
 	c->next = &all->head;
 	c->prev = all->head.prev;
 	c->prev->next = c;
 	c->next->prev = c;
-	c->excess = all->n >= all->n_max;
+	count_as(c, kind);
 	all->n++;
 	all->n_total++;
-	all->n_excess += c->excess;
 	pthread_mutex_unlock(&all->lock);
 	return c;
+}
+
+void connection_known(struct connection *c)
+{
+	pthread_mutex_lock(&c->all->lock);
+	if (c->kind == CONNECTION_STRANGER) {
+		c->all->n_of[CONNECTION_STRANGER]--;
+		count_as(c, CONNECTION_CLIENT);
+	}
+	pthread_mutex_unlock(&c->all->lock);
 }
 
 void connection_close(struct connection *c)
@@ -197,6 +226,8 @@ void connection_close(struct connection *c)
 	c->prev->next = c->next;
 	c->next->prev = c->prev;
 	all->n--;
+	all->n_of[c->kind]--;
+	all->n_excess += c->excess;
 	pthread_mutex_unlock(&all->lock);
 	free(c);
 }

@@ -367,25 +367,25 @@ enum MHD_Result ollama_embed(struct request *r)
 {
 	json_t *input = json_object_get(r->json, "input");
 	const char *name = NULL, *field = input ? "input" : "prompt";
-	struct embedded e;
-	json_t *reply;
+	struct embedded e = { .n_tokens = 0 };
 
 	if (!input)
 		input = json_object_get(r->json, "prompt");
+	buffer_str(&e.reply, *field == 'i' ? "{\"embeddings\":[" :
+					     "{\"embedding\":");
 	if (model_name(&r->problem, r->json, &name) ||
-	    embed_texts(&e, r, name, input, field))
+	    embed_texts(&e, r, name, input, field, false)) {
+		buffer_free(&e.reply);
 		return reply_problem(r);
-	if (!strcmp(field, "prompt"))
-		reply = json_pack("{s:O}", "embedding",
-				  json_array_get(e.vectors, 0));
-	else
-		reply = json_pack("{s:s, s:O, s:I, s:I}",
-				  "model", name && *name ? name : e.model,
-				  "embeddings", e.vectors,
-				  "total_duration",
-				  (json_int_t)(now_ns() - r->start),
-				  "prompt_eval_count",
-				  (json_int_t)e.n_tokens);
-	json_decref(e.vectors);
-	return reply_json(r, 200, reply);
+	}
+	if (*field == 'p') {
+		e.reply.n = e.first;
+		buffer_str(&e.reply, "}");
+		return reply_buffer(r, 200, "application/json", &e.reply);
+	}
+	buffer_str(&e.reply, "]");
+	return embed_reply(&e, r, json_pack("{s:s, s:I, s:I}",
+		"model", name && *name ? name : e.model,
+		"total_duration", (json_int_t)(now_ns() - r->start),
+		"prompt_eval_count", (json_int_t)e.n_tokens));
 }

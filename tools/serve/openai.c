@@ -450,26 +450,21 @@ static int embedding_format(struct problem *p, const json_t *json)
 
 enum MHD_Result openai_embeddings(struct request *r)
 {
-	json_t *data = NULL, *v;
-	struct embedded e;
+	struct embedded e = { .n_tokens = 0 };
 	const char *model = NULL;
-	size_t i;
 
+	buffer_str(&e.reply, "{\"object\":\"list\",\"data\":[");
 	if (end_user(r) ||
 	    field_string(&r->problem, r->json, "model", &model) < 0 ||
 	    embedding_format(&r->problem, r->json) ||
 	    embed_texts(&e, r, model, json_object_get(r->json, "input"),
-			"input"))
+			"input", true)) {
+		buffer_free(&e.reply);
 		return reply_problem(r);
-	data = json_array();
-	json_array_foreach(e.vectors, i, v)
-		json_array_append_new(data, json_pack(
-			"{s:s, s:i, s:O}", "object", "embedding",
-			"index", (int)i, "embedding", v));
-	json_decref(e.vectors);
-	return reply_json(r, 200, json_pack(
-		"{s:s, s:o, s:s, s:{s:I, s:I}}", "object", "list",
-		"data", data, "model", e.model, "usage",
+	}
+	buffer_str(&e.reply, "]");
+	return embed_reply(&e, r, json_pack(
+		"{s:s, s:{s:I, s:I}}", "model", e.model, "usage",
 		"prompt_tokens", (json_int_t)e.n_tokens,
 		"total_tokens", (json_int_t)e.n_tokens));
 }

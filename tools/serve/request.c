@@ -20,6 +20,8 @@
 
 #define DRAIN 8			/* times the limit are read and dropped */
 #define ALL_BODIES 16		/* times the limit, in all requests */
+#define ALL_REPLIES 128		/* times that limit, in replies that are ... */
+#define LARGE_REPLY 65536	/* ... longer than this */
 #define MAX_VALUES 65536	/* of a JSON text */
 #define MAX_DEPTH 64
 
@@ -62,6 +64,7 @@ void request_free(struct request *r)
 		answer_free(r->answer);
 	metrics_request(&r->server->metrics, r);
 	__atomic_sub_fetch(&r->server->body_bytes, r->taken, __ATOMIC_RELAXED);
+	__atomic_sub_fetch(&r->server->reply_bytes, r->held, __ATOMIC_RELAXED);
 	buffer_free(&r->body);
 	json_decref(r->json);
 	free(r);
@@ -88,7 +91,9 @@ static void check_client(struct request *r)
 		r->problem = (struct problem){ 0 };
 		problem_set(&r->problem, 401, "invalid_api_key",
 			    "the token is missing or wrong (Authorization: Bearer TOKEN)");
+		return;
 	}
+	connection_known(r->connection);
 }
 
 uint64_t request_salt(const struct request *r)
@@ -271,6 +276,19 @@ enum MHD_Result reply_response(struct request *r, unsigned int status,
 	return ret;
 }
 
+/* Take @n bytes of what replies may have that wait to be read. */
+static bool hold(struct request *r, size_t n)
+{
+	size_t limit = (size_t)r->server->config->body * ALL_REPLIES;
+	size_t all;
+
+	if (n <= LARGE_REPLY)
+		return true;
+	all = __atomic_add_fetch(&r->server->reply_bytes, n, __ATOMIC_RELAXED);
+	r->held += n;
+	return all <= limit;
+}
+
 enum MHD_Result reply_buffer(struct request *r, unsigned int status,
 			     const char *type, struct buffer *b)
 {
@@ -279,6 +297,13 @@ enum MHD_Result reply_buffer(struct request *r, unsigned int status,
 	if (b->failed) {
 		buffer_free(b);
 		return MHD_NO;
+	}
+	buffer_trim(b);
+	if (!hold(r, b->n)) {
+		buffer_free(b);
+		problem_set(&r->problem, 503, "unavailable",
+			    "too many replies wait to be read: try again");
+		return reply_problem(r);
 	}
 	response = MHD_create_response_from_buffer(b->n, b->data,
 						   MHD_RESPMEM_MUST_FREE);

@@ -26,6 +26,7 @@ struct request {
 	enum dialect dialect;
 	struct buffer body;
 	size_t taken;		/* of the server's budget for bodies, bytes */
+	size_t held;		/* of that for replies */
 	struct answer *answer;	/* being given, or NULL */
 	json_t *json;		/* the body, when the route wants one */
 	const struct token *token;	/* shown, on TCP */

@@ -3,8 +3,8 @@
  * The gateway's listeners.
  *
  * Every connection has a thread, since a turn waits in libllamux. As many
- * again as there may be are taken to be told that they are too many; beyond
- * that the library closes them.
+ * again as a listener may have are taken to be told that they are too many;
+ * beyond that the library closes them.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -28,6 +28,7 @@
 #define STACK_BYTES (1024 * 1024)
 #define IDLE_SECONDS 30		/* without a byte in or out */
 #define BACKLOG 128
+#define COMPILERS 2		/* grammars at a time: some 30 MB and 0.2 s each */
 
 /* ---- callbacks of the HTTP library ---- */
 
@@ -38,6 +39,8 @@ static void on_connection(void *ctx, struct MHD_Connection *mhd, void **socket,
 	struct server *s = l->server;
 	const union MHD_ConnectionInfo *info;
 	struct connection *c;
+	bool allowed = false;
+	uid_t uid = 0;
 
 	if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
 		if (*socket)
@@ -46,9 +49,15 @@ static void on_connection(void *ctx, struct MHD_Connection *mhd, void **socket,
 		return;
 	}
 	info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
-	c = connection_open(&s->connections, info->connect_fd, l->tcp);
-	if (c && !l->tcp)
-		c->allowed = peer_allowed(info->connect_fd, s->group, &c->uid);
+	if (!l->tcp)
+		allowed = peer_allowed(info->connect_fd, s->group, &uid);
+	c = connection_open(&s->connections, info->connect_fd,
+			    allowed ? CONNECTION_USER : CONNECTION_STRANGER);
+	if (c) {
+		c->tcp = l->tcp;
+		c->allowed = allowed;
+		c->uid = uid;
+	}
 	*socket = c;
 }
 
@@ -297,6 +306,7 @@ static void announce(const struct server *s)
 static void shared_free(struct server *s)
 {
 	gate_free(&s->gate);
+	gate_free(&s->compilers);
 	backend_close(&s->backend);
 	tokens_free(&s->tokens);
 }
@@ -319,6 +329,7 @@ int server_start(struct server *s, const struct config *c)
 		return ret;
 	}
 	gate_init(&s->gate, c->turns, c->queue);
+	gate_init(&s->compilers, COMPILERS, UINT32_MAX);
 	ret = connections_start(&s->connections, c->connections, c->timeout);
 	if (ret) {
 		shared_free(s);

@@ -28,6 +28,7 @@ struct server {
 	struct backend backend;
 	struct connections connections;
 	struct gate gate;
+	struct gate compilers;	/* of grammars: each takes memory */
 	struct metrics metrics;
 	struct listener unix_socket, tcp;
 	gid_t group;		/* who else may use the socket; -1: nobody */
@@ -35,6 +36,7 @@ struct server {
 	struct salts salts;
 	char address[80];	/* of the TCP listener */
 	size_t body_bytes;	/* of all requests, atomic */
+	size_t reply_bytes;	/* of all large replies, atomic */
 };
 
 /* 0, or -errno after saying why; then nothing is left. */

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The form an answer is to have. Schemas are compiled by libllamux, which says
- * what it does not support.
+ * The form an answer is to have. Schemas are compiled by what libllamux has for
+ * it, which says what it does not support.
  */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "gbnf.h"
+#include "internal.h"
 #include "shape.h"
 
 #define ANY_OBJECT "{\"type\":\"object\"}"
@@ -51,13 +53,27 @@ int shape_ollama(struct shape *s, struct problem *p, const json_t *format)
 	return set(s, p, format);
 }
 
+int shape_compile(struct shape *s, struct problem *p)
+{
+	struct llamux_message msg = { "" };
+	char *gbnf = NULL;
+	int ret = schema_to_gbnf(s->schema, strlen(s->schema), &gbnf, &msg);
+
+	if (!ret)
+		ret = gbnf_compile(gbnf, strlen(gbnf), &s->automaton, &s->n,
+				   &msg);
+	free(gbnf);
+	return ret ? problem_errno(p, ret, msg.text) : 0;
+}
+
 int shape_apply(const struct shape *s, struct llamux *l)
 {
-	return s->schema ? llamux_set_json_schema(l, s->schema) : 0;
+	return s->schema ? llamux_set_automaton(l, s->automaton, s->n) : 0;
 }
 
 void shape_free(struct shape *s)
 {
 	free(s->schema);
-	s->schema = NULL;
+	free(s->automaton);
+	*s = (struct shape){ 0 };
 }

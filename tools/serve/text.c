@@ -134,6 +134,16 @@ void buffer_drop(struct buffer *b, size_t n)
 		memmove(b->data, b->data + n, b->n);
 }
 
+void buffer_trim(struct buffer *b)
+{
+	char *less = b->n && b->n < b->room ? realloc(b->data, b->n) : NULL;
+
+	if (less) {
+		b->data = less;
+		b->room = b->n;
+	}
+}
+
 void buffer_free(struct buffer *b)
 {
 	free(b->data);

@@ -26,6 +26,8 @@ void buffer_printf(struct buffer *b, const char *fmt, ...)
 void buffer_json(struct buffer *b, json_t *json);
 /* Drop the first @n bytes. */
 void buffer_drop(struct buffer *b, size_t n);
+/* Give back what is not used. */
+void buffer_trim(struct buffer *b);
 void buffer_free(struct buffer *b);
 
 #endif

@@ -10,6 +10,7 @@
 
 #include "field.h"
 #include "gbnf.h"
+#include "internal.h"
 #include "tools.h"
 
 #define MAX_TOOLS 128
@@ -42,6 +43,10 @@ static const struct tools_dialect llama3 = {
 	.indent = 4,
 	.args = "parameters",
 	.result = "", .result_end = "",
+};
+
+static const struct tools_dialect *const dialects[TOOLS_DIALECTS] = {
+	&hermes, &llama3
 };
 
 const struct tools_dialect *tools_dialect_of(const char *chat)
@@ -343,17 +348,46 @@ int tools_grammar(const struct tools *t, const struct tools_dialect *d,
 	return rules->failed ? problem_errno(p, -ENOMEM, NULL) : 0;
 }
 
-int tools_apply(const struct tools *t, const struct tools_dialect *d,
-		struct llamux *l, struct problem *p)
+static int compile(struct tools *t, struct problem *p, int i)
 {
+	struct llamux_message msg = { "" };
 	struct buffer rules = { 0 };
-	int ret = tools_grammar(t, d, &rules, p);
+	int ret = tools_grammar(t, dialects[i], &rules, p);
 
 	if (!ret) {
-		ret = llamux_set_grammar(l, rules.data);
-		if (ret)
-			ret = problem_errno(p, ret, llamux_error(l));
+		ret = gbnf_compile(rules.data, strlen(rules.data),
+				   &t->grammar[i].automaton, &t->grammar[i].n,
+				   &msg);
+		if (ret == -EINVAL || ret == -E2BIG)
+			ret = problem_field(p, "tools", "tools: %s", msg.text);
+		else if (ret)
+			ret = problem_errno(p, ret, msg.text);
 	}
 	buffer_free(&rules);
 	return ret;
+}
+
+int tools_compile(struct tools *t, struct problem *p)
+{
+	for (int i = 0; i < TOOLS_DIALECTS; i++)
+		if (compile(t, p, i))
+			return -1;
+	return 0;
+}
+
+int tools_apply(const struct tools *t, const struct tools_dialect *d,
+		struct llamux *l)
+{
+	int i = 0;
+
+	while (dialects[i] != d)
+		i++;
+	return llamux_set_automaton(l, t->grammar[i].automaton,
+				    t->grammar[i].n);
+}
+
+void tools_free(struct tools *t)
+{
+	for (int i = 0; i < TOOLS_DIALECTS; i++)
+		free(t->grammar[i].automaton);
 }

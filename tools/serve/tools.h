@@ -13,6 +13,8 @@
 #include "problem.h"
 #include "text.h"
 
+#define TOOLS_DIALECTS 2
+
 /* How models of a family are used to read and write them. */
 struct tools_dialect {
 	uint32_t role;		/* LLAMUX_ROLE_*: whose message tells of them */
@@ -35,6 +37,11 @@ struct tools {
 	const char *name;	/* the one to be called; NULL: the model chooses */
 	bool required;		/* an answer is a call */
 	bool one;		/* and one only */
+	/* Of the answers, by dialect, when they are compiled: */
+	struct {
+		void *automaton;
+		size_t n;
+	} grammar[TOOLS_DIALECTS];
 };
 
 /* tools, tool_choice and parallel_tool_calls, or Ollama's tools. 0 or -1. */
@@ -49,8 +56,11 @@ void tools_write_call(const struct tools_dialect *d, const char *name,
 /* The grammar of answers: GBNF, terminated. 0 or -1. */
 int tools_grammar(const struct tools *t, const struct tools_dialect *d,
 		  struct buffer *rules, struct problem *p);
-/* Constrain the answers of @l by it. 0 or -1. */
+/* For all dialects: which one the model has is known when there is a place. */
+int tools_compile(struct tools *t, struct problem *p);
+void tools_free(struct tools *t);
+/* Constrain the answers of @l by it, compiled. 0 or a negative errno. */
 int tools_apply(const struct tools *t, const struct tools_dialect *d,
-		struct llamux *l, struct problem *p);
+		struct llamux *l);
 
 #endif

@@ -21,12 +21,10 @@ static int fail(struct turn *t, int err)
 			     t->l ? llamux_error(t->l) : NULL);
 }
 
-static int enter(struct turn *t)
+static int enter(struct request *r, struct gate *g)
 {
-	struct request *r = t->request;
-	int ret = gate_enter(&r->server->gate, r->connection);
+	int ret = gate_enter(g, r->connection);
 
-	t->entered = !ret;
 	if (ret == -EAGAIN)
 		return problem_set(&r->problem, 503, "unavailable",
 				   "too many requests wait: try again");
@@ -34,6 +32,25 @@ static int enter(struct turn *t)
 		return problem_set(&r->problem, 503, "unavailable",
 				   "the client is gone");
 	return 0;
+}
+
+/*
+ * What answers have to fit, before there is a place: others wait for those.
+ * A few are compiled at a time, for the memory it takes.
+ */
+static int compile(struct request *r, struct ask *ask)
+{
+	struct gate *g = &r->server->compilers;
+	int ret;
+
+	if (!ask->shape.schema && !ask->tools.list)
+		return 0;
+	if (enter(r, g))
+		return -1;
+	ret = ask->tools.list ? tools_compile(&ask->tools, &r->problem) :
+				shape_compile(&ask->shape, &r->problem);
+	gate_leave(g);
+	return ret;
 }
 
 static int open_model(struct turn *t)
@@ -78,11 +95,9 @@ static int configure(struct turn *t)
 				      t->ask->biases.n);
 	if (!ret)
 		ret = shape_apply(&t->ask->shape, t->l);
-	if (ret)
-		return fail(t, ret);
-	return t->ask->tools.list ?
-	       tools_apply(&t->ask->tools, t->dialect, t->l,
-			   &t->request->problem) : 0;
+	if (!ret && t->ask->tools.list)
+		ret = tools_apply(&t->ask->tools, t->dialect, t->l);
+	return ret ? fail(t, ret) : 0;
 }
 
 /* Nobody wants what the model goes on to say. */
@@ -123,19 +138,31 @@ static int fetch(struct turn *t)
 	return 0;
 }
 
-int turn_open(struct turn *t, struct request *r, struct ask *ask)
+static void begin(struct turn *t, struct request *r, struct ask *ask)
 {
 	*t = (struct turn){ .request = r, .ask = ask, .start = now_ns(),
 			    .over = true };
 	connection_watch(r->connection, true);
-	return enter(t) || open_model(t) ? -1 : 0;
+}
+
+static int take_place(struct turn *t)
+{
+	t->entered = !enter(t->request, &t->request->server->gate);
+	return t->entered ? open_model(t) : -1;
+}
+
+int turn_open(struct turn *t, struct request *r, struct ask *ask)
+{
+	begin(t, r, ask);
+	return take_place(t);
 }
 
 int turn_start(struct turn *t, struct request *r, struct ask *ask)
 {
 	int ret;
 
-	if (turn_open(t, r, ask))
+	begin(t, r, ask);
+	if (compile(r, ask) || take_place(t))
 		return -1;
 	if (ask->messages && prompt_chat(&ask->prompt, &r->problem,
 					 ask->messages, &ask->tools,
