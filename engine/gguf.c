@@ -65,8 +65,8 @@ static int blob_grow(struct lx_gguf_reader *r, u64 end)
 	ret = r->src->read(r->src->ctx, r->have, r->blob.p + r->have,
 			   (size_t)size - r->have);
 	if (ret)
-		return lx_fail(r->err, ret, "file %u: reading the header failed",
-			       r->file);
+		return lx_fail(r->err, ret, "%s: reading the header failed",
+			       r->name);
 	r->have = (size_t)size;
 	return 0;
 }
@@ -75,8 +75,8 @@ int lx_gguf_need(struct lx_gguf_reader *r, u64 n)
 {
 	if (n > r->size || r->off > r->size - n)
 		return lx_fail(r->err, -LX_EBADMSG,
-			       "file %u ends within its header (%llu bytes)",
-			       r->file, r->size);
+			       "%s ends within its header (%llu bytes)",
+			       r->name, r->size);
 	if (r->off + n <= r->have)
 		return 0;
 	return blob_grow(r, r->off + n);
@@ -107,12 +107,12 @@ static int read_counts(struct header *h)
 
 	if (r->size < 8)
 		return lx_fail(r->err, -LX_ENOEXEC,
-			       "file %u is not a GGUF (%llu bytes)", r->file,
+			       "%s is not a GGUF (%llu bytes)", r->name,
 			       r->size);
 	ret = lx_gguf_read_u32(r, &magic);
 	if (!ret && magic != MAGIC)
 		return lx_fail(r->err, -LX_ENOEXEC,
-			       "file %u is not a GGUF (magic %x)", r->file,
+			       "%s is not a GGUF (magic %x)", r->name,
 			       magic);
 	if (!ret)
 		ret = lx_gguf_read_u32(r, &h->version);
@@ -338,7 +338,7 @@ static int parse_keys(struct header *h)
 	h->data = lx_align_up((u64)r->have, (u64)h->alignment);
 	if (h->n_tensors && h->data > r->size)
 		return lx_fail(r->err, -LX_EBADMSG,
-			       "file %u ends before its tensor data", r->file);
+			       "%s ends before its tensor data", r->name);
 	return 0;
 }
 
@@ -377,15 +377,15 @@ static int split_key(const struct header *h, const char *key, u32 want)
 
 	if (!kv)
 		return lx_fail(h->r.err, -LX_EBADMSG,
-			       "file %u of a split model has no key '%s'",
-			       h->r.file, key);
+			       "%s: a part of a split model without the key '%s'",
+			       h->r.name, key);
 	ret = lx_gguf_kv_u32(kv, &v, h->r.err);
 	if (ret < 0)
 		return ret;
 	if (v != want)
 		return lx_fail(h->r.err, -LX_EBADMSG,
-			       "file %u: key '%s' is %u, expected %u",
-			       h->r.file, key, v, want);
+			       "%s: key '%s' is %u, expected %u",
+			       h->r.name, key, v, want);
 	return 0;
 }
 
@@ -473,6 +473,10 @@ static int open_header(struct header *h, struct lx_host *host,
 	h->r.err = err;
 	h->r.size = src->size;
 	h->r.file = i;
+	if (n == 1)
+		lx_format(h->r.name, sizeof(h->r.name), "the file");
+	else
+		lx_format(h->r.name, sizeof(h->r.name), "file %u of %u", i + 1, n);
 	ret = skim(h);
 	if (!ret)
 		ret = parse_keys(h);

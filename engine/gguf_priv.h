@@ -18,7 +18,8 @@ struct lx_gguf_reader {
 	size_t have;		/* bytes read into the blob */
 	u64 off;
 	u64 size;		/* of the file */
-	u32 file;		/* index, for messages */
+	u32 file;		/* index */
+	char name[32];		/* in messages: a caller knows the file's own */
 };
 
 /* Make @n bytes at the cursor readable; -LX_EBADMSG beyond the file's end. */

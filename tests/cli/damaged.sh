@@ -31,7 +31,7 @@ refused infinite 'blk\.0\.attn_q\.weight.*finite'
 refused alignment "'general\.alignment' is 2147483648"
 refused duplicate "key '.*' stands there twice"
 refused scores "'tokenizer\.ggml\.scores'"
-refused string 'file 0|4294967296|long'
+refused string 'the file|4294967296|long'
 refused keys '1152921504606846976 keys'
 refused tensors '1152921504606846976 tensors'
 refused version 'version 1 is not supported'

@@ -128,7 +128,7 @@ is "a directory is named" err_has 'not a regular file'
 echo 'no model at all, but long enough to hold a header' >"$work/x.gguf"
 run --user -m "$work/x.gguf" ask x
 is "not a GGUF" exits 1
-is "not a GGUF says so" err_has 'GGUF'
+is "not a GGUF says so" err_has 'x.gguf: the file is not a GGUF'
 run plan "$work/x.gguf"
 is "plan: not a GGUF" exits 1
 

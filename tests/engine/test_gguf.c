@@ -142,7 +142,8 @@ static void test_good(void)
 
 static void test_head(void)
 {
-	CASE("magic", -LX_ENOEXEC, "not a GGUF", s.magic = "GGML");
+	CASE("magic", -LX_ENOEXEC, "the file is not a GGUF (magic",
+	     s.magic = "GGML");
 	CASE("version 0", -LX_ENOPKG, "version 0", s.version = 0);
 	CASE("version 1", -LX_ENOPKG, "version 1", s.version = 1);
 	CASE("version 2", 0, NULL, s.version = 2);
@@ -317,7 +318,7 @@ static void test_split(void)
 
 	expect_split("split", fine, "b", 0, "");
 	expect_split("split in the wrong order", swapped, "b", -LX_EBADMSG,
-		     "'split.no' is 1, expected 0");
+		     "file 1 of 2: key 'split.no' is 1, expected 0");
 	expect_split("split with a part missing", three, "b", -LX_EBADMSG,
 		     "'split.count' is 3, expected 2");
 	expect_split("split with tensors missing", more, "b", -LX_EBADMSG,
