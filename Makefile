@@ -333,6 +333,7 @@ KO := build/module/kernel/llamux.ko
 MAN3 := $(patsubst %,$(BUILD)/man3/%.3,$(shell \
 	sed -n '/^.SH NAME/{n;s/ .- .*//;s/,//g;p}' man/*.3))
 COMPLETIONS := $(addprefix $(BUILD)/completion/,bash zsh fish)
+SERVE_COMPLETIONS := $(if $(SERVE),$(addprefix $(BUILD)/completion/serve/,bash zsh fish))
 INSTALLED := \
 	755:$(BUILD)/llamux:$(BINDIR)/llamux \
 	644:$(BUILD)/$(SONAME):$(LIBDIR)/$(SONAME) \
@@ -349,7 +350,10 @@ INSTALLED := \
 	644:$(BUILD)/completion/fish:$(FISHCOMPDIR)/llamux.fish \
 	644:models/llamux-default.gguf:$(DATADIR)/llamux/default.gguf
 INSTALLED += $(if $(SERVE),755:$(SERVE):$(BINDIR)/llamux-serve \
-	644:man/llamux-serve.1:$(MANDIR)/man1/llamux-serve.1)
+	644:man/llamux-serve.1:$(MANDIR)/man1/llamux-serve.1 \
+	644:$(BUILD)/completion/serve/bash:$(BASHCOMPDIR)/llamux-serve \
+	644:$(BUILD)/completion/serve/zsh:$(ZSHCOMPDIR)/_llamux-serve \
+	644:$(BUILD)/completion/serve/fish:$(FISHCOMPDIR)/llamux-serve.fish)
 # INSTALLED, a word of an entry: $(call part,N,ENTRY)
 part = $(word $(1),$(subst :, ,$(2)))
 
@@ -368,6 +372,10 @@ $(COMPLETIONS): $(BUILD)/llamux scripts/completion
 	@mkdir -p $(@D)
 	@scripts/completion $(@F) $< >$@
 
+$(SERVE_COMPLETIONS): $(SERVE) scripts/completion
+	@mkdir -p $(@D)
+	@scripts/completion $(@F) $< >$@
+
 # Its directories are those of this installation.
 .PHONY: $(BUILD)/libllamux.pc
 $(BUILD)/libllamux.pc: user/libllamux.pc.in
@@ -377,7 +385,7 @@ $(BUILD)/libllamux.pc: user/libllamux.pc.in
 
 .PHONY: install
 install: $(LIBS) $(SHARED) $(BUILD)/libllamux.pc ## Install all, the module if built
-install: $(SERVE) $(COMPLETIONS) $(MAN3)
+install: $(SERVE) $(COMPLETIONS) $(SERVE_COMPLETIONS) $(MAN3)
 	$(foreach f,$(INSTALLED),$(call install_file,$(f)))
 	ln -sf $(SONAME) "$(DESTDIR)$(LIBDIR)/libllamux.so"
 	@[ ! -e $(KO) ] || scripts/install-module $(KO) "$(DESTDIR)"

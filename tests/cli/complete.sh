@@ -99,14 +99,44 @@ if command -v zsh >/dev/null; then
 else
 	skipped=$((skipped + 1))
 fi
-# llamux-serve is a program of its own, with a manual of its own.
+# llamux-serve is a program of its own, with a manual and completions of its own.
 serve=${llamux%/*}/llamux-serve
 manual=$(<man/llamux-serve.1)
+serve_completes() {
+	COMP_WORDS=(llamux-serve "$@")
+	COMP_CWORD=$#
+	_llamux_serve llamux-serve "${*: -1}" "${COMP_WORDS[COMP_CWORD - 1]}" 2>/dev/null
+	printf '%s\n' "${COMPREPLY[@]}"
+}
 if [ -x "$serve" ]; then
+	for shell in bash zsh fish; do
+		scripts/completion $shell "$serve" >"$work/serve-$shell"
+	done
+	# shellcheck source=/dev/null
+	. "$work/serve-bash"
+	offered=" $(serve_completes - | paste -sd ' ') "
+	zsh=$(<"$work/serve-zsh")
+	fish=$(<"$work/serve-fish")
 	while read -r option; do
 		is "llamux-serve(1): $option" in_manual "$option"
+		is "llamux-serve, bash: $option" has " $option " "$offered"
+		case $option in
+		--*)
+			is "llamux-serve, zsh: $option" has "[',{]${option}[=['}]" "$zsh"
+			is "llamux-serve, fish: $option" has " -l ${option#--} " "$fish"
+			;;
+		esac
 	done < <("$serve" --help | sed -nE 's/^  (-.*[^ ])  .*/\1/p' |
 		grep -oE '(^|[ ,])-[-a-zA-Z0-9]+' | tr -d ' ,')
+	is "llamux-serve, bash: is registered" has ' _llamux_serve llamux-serve$' \
+		"$(complete -p llamux-serve)"
+	is "llamux-serve, bash: model files" \
+		test "$(serve_completes --user -m "$work/")" = "$work/a.gguf"
+	is "llamux-serve, bash: values" test "$(serve_completes --simd a | head -n 1)" = auto
+	is "bash: llamux is completed beside it" offers ask as
+	is "llamux-serve, zsh: is registered" has '^#compdef llamux-serve' "$zsh"
+	! command -v zsh >/dev/null || is "llamux-serve, zsh: parses" zsh -n "$work/serve-zsh"
+	! command -v fish >/dev/null || is "llamux-serve, fish: parses" fish -n "$work/serve-fish"
 else
 	skipped=$((skipped + 1))
 fi
