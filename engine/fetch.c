@@ -43,8 +43,8 @@ void lx_fetch_piece(struct lx_fetch *f, const struct lx_piece *p, u32 reader)
 		return;
 	r = lx_piece_read(p, f->src, true, stage, &rows);
 	if (r) {
-		fail(f, r == -LX_EINTR || r == -LX_EBADMSG ? r : -LX_EIO, p,
-		     "read error");
+		fail(f, r == -LX_EINTR || r == -LX_EBADMSG || r == -LX_ENOMEM ?
+		     r : -LX_EIO, p, "read error");
 		return;
 	}
 	if (p->n_rows % LX_STRIP || lx_pack_padded(p->it->mat))

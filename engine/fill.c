@@ -48,7 +48,7 @@ static bool is_for_crew(const struct loader *l, const struct lx_item *it)
 
 static int read_failed(struct lx_error *err, const struct lx_item *it, int r)
 {
-	return lx_fail(err, r == -LX_EINTR ? r : -LX_EIO,
+	return lx_fail(err, r == -LX_EINTR || r == -LX_ENOMEM ? r : -LX_EIO,
 		       "tensor %.*s: read error %d", (int)it->t->name.n,
 		       it->t->name.p, -r);
 }

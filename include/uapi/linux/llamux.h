@@ -433,8 +433,9 @@ struct llamux_salt {
  * model is loaded. Of a mixture of experts, these are read when they are chosen
  * and not among those that stay, unless @memory is too little for the experts of
  * a layer. Not with @as_type (EINVAL). A turn whose step cannot read
- * them ends with EIO, EBADMSG when what it read is corrupt; the kernel's log
- * says where. EOPNOTSUPP: the file system reads through the page cache.
+ * them ends with EIO, EBADMSG when what it read is corrupt, ENOMEM when there
+ * is no memory to read with; the kernel's log says where. EOPNOTSUPP: the file
+ * system reads through the page cache.
  *
  * With LLAMUX_LOAD_HUGETLB weights, and nothing else, lie in huge pages:
  * @reserve_fd is a memfd of MFD_HUGETLB, open for writing (EBADF), with all its
