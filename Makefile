@@ -142,8 +142,7 @@ command: $(BUILD)/llamux $(SERVE) ## Build the command
 
 $(BUILD)/liblx.a: $(ENGINE_OBJ) $(FP_OBJ) $(call objects,$(LX_SRC))
 $(BUILD)/libllamux.a: $(call objects,$(LIB_SRC))
-$(BUILD)/fuzz/fuzz_quantize: $(FP_OBJ)
-$(BUILD)/libfuzz.a: $(ENGINE_OBJ) $(call objects,$(GRAMMAR_SRC))
+$(BUILD)/libfuzz.a: $(ENGINE_OBJ) $(FP_OBJ) $(call objects,$(GRAMMAR_SRC))
 $(BUILD)/%.a:
 	@rm -f $@
 	$(call short,AR)$(AR) rcs $@ $^
