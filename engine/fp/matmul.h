@@ -9,8 +9,15 @@
  * K is never split, so the bits do not depend on tiles, groups or the
  * instruction set. Types with scales per 16 fold them into the integer dot.
  * A strip is one ascending stream of bytes, and so is a worker's lane of them.
- * Few tokens are bound by memory: they prefetch MM_AHEAD bytes further on,
- * across the ends of pages (where the hardware stops) and of strips.
+ *
+ * Few tokens are bound by memory. The fewest wait for nothing else, and the
+ * hardware's prefetcher keeps up with them as long as lines are asked for in
+ * order: so the lines of a header, which are used again and again along its
+ * blocks, are touched first, one after the other; and activations, which a long
+ * strip drives out of the first cache, are asked for before their turn, so that
+ * no other miss comes between. More tokens are late with their demand: they
+ * prefetch MM_AHEAD bytes further on, across the ends of pages (where the
+ * hardware stops) and of strips.
  */
 #ifndef LX_FP_MATMUL_H
 #define LX_FP_MATMUL_H
@@ -43,14 +50,50 @@ INL void mm_out(const struct mm *m, const vf *acc, u32 t, u32 h)
 
 #define MM_AHEAD 5120
 
+INL void mm_touch(const void *p, u32 bytes)
+{
+	UNROLL
+	for (u32 i = 0; i < bytes; i += LX_CACHELINE)
+		__builtin_prefetch((const u8 *)p + i);
+}
+
 /* Ask for what @bytes from @p will be followed by. May be past the weights. */
 INL void mm_ahead(const u8 *p, u32 bytes, u32 t)
 {
-	if (t > MM_FEW)
+	if (t > MM_IN_ORDER && t <= MM_FEW)
+		mm_touch(p + MM_AHEAD, bytes);
+}
+
+/* The same for one with a plane of high bits at its end, which is used first. */
+INL void mm_plane(const u8 *p, u32 bytes, u32 t)
+{
+	if (t <= MM_IN_ORDER)
+		mm_touch(p + LX_CACHELINE, bytes);
+	else
+		mm_ahead(p, bytes, t);
+}
+
+/*
+ * Ask for activations of @blocks blocks, 8 after block @k; @sums, of @n numbers a
+ * block, is what is needed of them beside q and d. May be past them.
+ */
+INL void mm_inputs(struct act_group x, const void *sums, u32 n, u32 k,
+		   u32 blocks, u32 t)
+{
+	if (t > MM_IN_ORDER)
 		return;
-	UNROLL
-	for (u32 i = 0; i < bytes; i += LX_CACHELINE)
-		__builtin_prefetch(p + MM_AHEAD + i);
+	mm_touch(x.q + (size_t)(k + 8) * 32 * t, blocks * 32 * t);
+	mm_touch(x.d + (k + 16) * t, 1);
+	mm_touch((const s32 *)sums + (k + 16) * n * t, 1);
+}
+
+/* Before the header of 8 blocks, @bytes at @p: its lines in their order. */
+INL void mm_header(const u8 *p, u32 bytes, u32 t)
+{
+	if (t <= MM_IN_ORDER)
+		mm_touch(p, bytes);
+	else
+		mm_ahead(p, bytes, t);
 }
 
 /* sum[i] += dots of columns 4 * j0 .. 4 * j1 - 1 of a block with token i */
@@ -78,7 +121,23 @@ INL void mm_block32(const struct blk *b, vf dw, struct act_group x, u32 k,
 	for (u32 i = 0; i < t; i++)
 		sum[i] = z < 0 ? vi_zero() :
 				 vi_sll(vi_set1(x.n32[k * t + i]), z < 0 ? 0 : z);
-	mm_dots(b->q, x.q + (size_t)k * 32 * t, 0, 8, t, wide, sum);
+	if (t <= MM_IN_ORDER) {
+		/* Two chains: one would be all that the processor can see. */
+		vi more[LX_MAX_GROUP];
+
+		UNROLL
+		for (u32 i = 0; i < t; i++)
+			more[i] = vi_zero();
+		UNROLL
+		for (u32 j = 0; j < 8; j++)
+			mm_dots(b->q, x.q + (size_t)k * 32 * t, j, j + 1, t,
+				wide, j & 1 ? more : sum);
+		UNROLL
+		for (u32 i = 0; i < t; i++)
+			sum[i] = vi_add(sum[i], more[i]);
+	} else {
+		mm_dots(b->q, x.q + (size_t)k * 32 * t, 0, 8, t, wide, sum);
+	}
 	UNROLL
 	for (u32 i = 0; i < t; i++)
 		acc[i] = vf_fma(vf_from_vi(sum[i]),
@@ -144,11 +203,15 @@ INL void mm_simple(const struct mm *m, u32 t, u32 what)
 		mm_zero(acc, t);
 		for (u32 k = 0; k < m->kp / 32; k += 2) {
 			mm_ahead(p, 64, t);
+			mm_inputs(x, x.n32, 1, k, 2, t);
 			for (u32 b = 0; b < 2; b++) {
 				const u16 *s = (const u16 *)p + 16 * b + h;
 				const u8 *q = p + 64 + b * bytes;
 
-				mm_ahead(q, bytes, t);
+				if (what == W_Q5_0)
+					mm_plane(q, bytes, t);
+				else
+					mm_ahead(q, bytes, t);
 				struct blk w =
 					what == W_Q8_0 ? unpack8(q, h) :
 					what == W_Q5_0 ? unpack5(q, h) :
@@ -182,7 +245,12 @@ INL void mm_affine(const struct mm *m, u32 t, bool five)
 			struct blk w = five ? unpack5(p + 64, h) :
 					      unpack4(p + 64, h);
 
-			mm_ahead(p, 64 + bytes, t);
+			if (k % 2 == 0)
+				mm_inputs(x, x.sx, 1, k, 2, t);
+			if (five)
+				mm_plane(p, 64 + bytes, t);
+			else
+				mm_ahead(p, 64 + bytes, t);
 			mm_block32(&w, vf_load_f16(s), x, k, t, -1, false, acc);
 			mm_min32(vf_sub(vf_zero(), vf_load_f16(s + 16)), x, k,
 				 t, acc);
@@ -208,7 +276,8 @@ INL void mm_k45(const struct mm *m, u32 t, bool five)
 			vf dm = vf_load_f16((const u16 *)p + 16 + h);
 			const u8 *sc = p + 64 + h;
 
-			mm_ahead(p, 320, t);
+			mm_header(p, 320, t);
+			mm_inputs(x, x.sx, 1, k, 8, t);
 			p += 320;
 			for (u32 b = 0; b < 8; b++, p += bytes, sc += 16) {
 				struct blk w = five ? unpack5(p, h) :
@@ -217,7 +286,10 @@ INL void mm_k45(const struct mm *m, u32 t, bool five)
 				vf mw = vf_mul(dm, vf_from_vi(
 						vi_load_u8(sc + 128)));
 
-				mm_ahead(p, bytes, t);
+				if (five)
+					mm_plane(p, bytes, t);
+				else
+					mm_ahead(p, bytes, t);
 				mm_block32(&w, dw, x, k + b, t, -1, false, acc);
 				mm_min32(mw, x, k + b, t, acc);
 			}
@@ -241,7 +313,8 @@ INL void mm_k36(const struct mm *m, u32 t, bool six)
 			vf d = vf_load_f16((const u16 *)p + h);
 			const s8 *sc = (const s8 *)p + 64 + h;
 
-			mm_ahead(p, 320, t);
+			mm_header(p, 320, t);
+			mm_inputs(x, x.n16, 2, k, 8, t);
 			p += 320;
 			for (u32 b = 0; b < 8; b++, p += bytes, sc += 32) {
 				struct blk w = six ? unpack6(p, h) :
@@ -273,7 +346,8 @@ INL void mm_q2_k(const struct mm *m, u32 t)
 			vf dm = vf_load_f16((const u16 *)p + 16 + h);
 			const u8 *sc = p + 64 + h;
 
-			mm_ahead(p, 320, t);
+			mm_header(p, 320, t);
+			mm_inputs(x, x.n16, 2, k, 8, t);
 			p += 320;
 			for (u32 b = 0; b < 8; b++, p += 128, sc += 32) {
 				struct blk w = unpack2(p, h);
@@ -317,7 +391,8 @@ INL void mm_iq4_xs(const struct mm *m, u32 t)
 			vf d = vf_load_f16((const u16 *)p + h);
 			const s8 *sc = (const s8 *)p + 64 + h;
 
-			mm_ahead(p, 192, t);
+			mm_header(p, 192, t);
+			mm_inputs(x, x.n32, 1, k, 8, t);
 			p += 192;
 			for (u32 b = 0; b < 8; b++, p += 256, sc += 16) {
 				struct blk w = unpack4_lut(p, h, table_iq4);

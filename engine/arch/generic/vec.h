@@ -18,6 +18,7 @@
 #define VL 16
 #define MM_T 4
 #define MM_FEW 0	/* so many are bound by memory */
+#define MM_IN_ORDER 0	/* and so few by nothing else */
 #define INL static inline
 #define UNROLL
 #define FOR_LANES(i) for (int i = 0; i < VL; i++)

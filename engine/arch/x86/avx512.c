@@ -6,7 +6,7 @@
 
 #define TABLE \
 	.cpu = LX_CPU_AVX512, .rank = 3, .t_max = MM_T, .mac_tile = 2 << 20, \
-	.mac_tile_f = 1 << 20, .byte_tile = 128 << 10, \
+	.mac_tile_f = 1 << 20, .byte_tile = 256 << 10, \
 	.pack = tile_pack, LX_TILES
 
 const struct lx_ops lx_ops_avx512 = {

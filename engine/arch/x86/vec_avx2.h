@@ -18,6 +18,11 @@
 #define MM_T 4
 #define MM_FEW 4
 #endif
+#if defined(__AVX512VNNI__) || defined(__AVXVNNI__)
+#define MM_IN_ORDER 2	/* and so few by nothing else */
+#else
+#define MM_IN_ORDER 0
+#endif
 #define INL static inline __attribute__((always_inline))
 #define UNROLL _Pragma("GCC unroll 8")
 #define FIXED_T 1	/* a kernel for every group size */

@@ -12,6 +12,7 @@
 #define VL 16		/* lanes of a vector */
 #define MM_T 8		/* tokens of one group */
 #define MM_FEW 8	/* so many are bound by memory */
+#define MM_IN_ORDER 2	/* and so few by nothing else */
 #define INL static inline __attribute__((always_inline))
 #define UNROLL _Pragma("GCC unroll 8")
 #define FIXED_T 1	/* a kernel for every group size */
