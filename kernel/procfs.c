@@ -218,6 +218,10 @@ static int sessions_show(struct seq_file *m, void *v)
 
 /* ---- stats ---- */
 
+/*
+ * How many there were tells how much was packed of what is streamed, and so
+ * which experts others found in memory: for the superuser only.
+ */
 static void show_sections(struct seq_file *m, const char *name,
 			  struct llamux_hist __percpu *hist)
 {
@@ -225,13 +229,15 @@ static void show_sections(struct seq_file *m, const char *name,
 		{ "p50", 500000 }, { "p99", 990000 }, { "p99.9", 999000 },
 	};
 	struct llamux_hist *sum = kmalloc(sizeof(*sum), GFP_KERNEL);
+	bool all = llamux_owner_visible(m, INVALID_UID);
 	u64 ns;
 	u32 i;
 
 	if (!sum)
 		return;
 	llamux_hist_sum(hist, sum);
-	seq_printf(m, "%s: %llu\n", name, sum->count);
+	if (all)
+		seq_printf(m, "%s: %llu\n", name, sum->count);
 	for (i = 0; i < ARRAY_SIZE(quantiles); i++) {
 		ns = llamux_hist_quantile(sum, quantiles[i].ppm);
 		seq_printf(m, "%s_%s_us: %llu\n", name, quantiles[i].name,
@@ -239,8 +245,9 @@ static void show_sections(struct seq_file *m, const char *name,
 	}
 	seq_printf(m, "%s_max_us: %llu\n", name,
 		   div_u64(sum->max_ns + 999, 1000));
-	seq_printf(m, "%s_total_us: %llu\n", name, div_u64(sum->sum_ns, 1000));
-	seq_printf(m, "%s_tiles: %llu\n", name, sum->tiles);
+	if (all)
+		seq_printf(m, "%s_total_us: %llu\n%s_tiles: %llu\n", name,
+			   div_u64(sum->sum_ns, 1000), name, sum->tiles);
 	seq_printf(m, "%s_max_tiles: %llu\n", name, sum->max_tiles);
 	kfree(sum);
 }

@@ -32,6 +32,14 @@ if [[ $last =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed ]]; then
 else
 	fail "timing ended early"
 fi
+# Nor do counters that others may read.
+setpriv --reuid 1001 --clear-groups cat /proc/llamux/stats >"$TMP/stats" ||
+	fail "stats"
+check "everybody sees how long sections are" \
+	[ -n "$(value 'fpu_sections_p99.9_us' "$TMP/stats")" ]
+check "but not how many there were" \
+	[ "$(grep -cE '^fpu_[a-z]*(|_tiles|_total_us):' "$TMP/stats")" = 0 ]
+check "which root sees" [ "$(value fpu_sections_tiles /proc/llamux/stats)" -gt 0 ]
 build/llamux unload m && wait_gone m
 module_stop
 umount "$TMP/disk"
