@@ -28,7 +28,7 @@
 #define STACK_BYTES (1024 * 1024)
 #define IDLE_SECONDS 30		/* without a byte in or out */
 #define BACKLOG 128
-#define COMPILERS 2		/* grammars at a time: some 30 MB and 0.2 s each */
+#define COMPILERS 2		/* grammars at a time: some 25 MB and 0.1 s at most */
 
 /* ---- callbacks of the HTTP library ---- */
 
