@@ -17,8 +17,9 @@
  * stats	"key: value" lines: counters since the module was loaded (of
  *		models: those alive), lengths of floating-point sections in us,
  *		workers' time for all users and for each of them (only root
- *		sees those of others), tokens found in the KV of earlier
- *		prompts, bytes of KV that nobody uses at the moment.
+ *		sees those of others); for root: tokens found in the KV of
+ *		earlier prompts, bytes of KV that nobody uses at the moment,
+ *		tokens that were guessed.
  * prompt	see prompt.c
  */
 #include <linux/math64.h>
@@ -274,6 +275,9 @@ static int stats_show(struct seq_file *m, void *v)
 	show_sections(m, "fpu_sections", llamux_fpu_sections);
 	show_sections(m, "fpu_control", llamux_fpu_control);
 	llamux_owner_show(m);
+	/* Whether somebody asks what was asked before is not for everybody. */
+	if (!llamux_owner_visible(m, INVALID_UID))
+		return 0;
 	seq_printf(m, "shared_tokens: %llu\nkv_unused: %llu\n", shared, unused);
 	seq_printf(m, "guessed_tokens: %llu\nguessed_right: %llu\n", drafted,
 		   right);
