@@ -77,7 +77,13 @@ ENGINE_SRC := $(wildcard engine/*.c engine/arch/*.c)
 FP_SRC := $(wildcard engine/fp/*.c engine/arch/generic/*.c)
 ifneq ($(filter x86_64 i%86,$(MACHINE)),)
 ENGINE_INT += -mgeneral-regs-only
+# Fuzzers are for parsers, and vectors under sanitizers take minutes to compile.
+ifeq ($(FUZZ),)
 FP_SRC += $(wildcard engine/arch/x86/*.c)
+else
+ENGINE_INT += -DLX_GENERIC_ONLY
+FP_SRC += engine/arch/x86/cpu.c
+endif
 endif
 ifneq ($(filter aarch64,$(MACHINE)),)
 ENGINE_INT += -mgeneral-regs-only

@@ -5,7 +5,7 @@
 
 static const struct lx_ops *const implementations[] = {
 	&lx_ops_generic,
-#ifdef __x86_64__
+#if defined(__x86_64__) && !defined(LX_GENERIC_ONLY)
 	&lx_ops_avx2,
 	&lx_ops_avxvnni,
 	&lx_ops_avx512_256,
