@@ -36,12 +36,15 @@ for how in layers experts; do
 		--default --name m --ctx 1024 "$file"
 	sed -nE 's/^(streamed_layers|kept_experts)/     \1/p' $STATUS
 	m=$(threads m)
-	"$CTL" attr m keep=1 >/dev/null
-	faults "$MODEL" wake "$m"
+	# The long ones once each: both ways share what they allocate.
+	if [ $how = experts ]; then
+		"$CTL" attr m keep=1 >/dev/null
+		faults "$MODEL" wake "$m"
+	fi
 	"$CTL" attr m keep=3600 >/dev/null
 	faults "$MODEL" load "$file" "$least"
 	memory >"$TMP/before"
-	faults "$MODEL" thread "$m"
+	[ $how = experts ] || faults "$MODEL" thread "$m"
 	faults "$MODEL" storm "$m"
 	mapfile -t readers < <(threads 'm:r[0-9]+')
 	check "${#readers[@]} threads read" [ "${#readers[@]}" = 4 ]
