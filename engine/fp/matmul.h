@@ -486,20 +486,37 @@ APART void mm_strip_codes4(u32 type, const struct mm *m, u32 t)
 	BY_T(t, mm_codebook(m, T, 4, type));
 }
 
-static void mm_strip(u32 type, const struct mm *m, u32 t)
+APART void mm_strip_float(u32 type, const struct mm *m, u32 t)
 {
 	switch (type) {
 	case LX_TYPE_F32: BY_T(t, mm_float(m, T, W_F32)); break;
 	case LX_TYPE_F16: BY_T(t, mm_float(m, T, W_F16)); break;
 	case LX_TYPE_BF16: BY_T(t, mm_float(m, T, W_BF16)); break;
+	}
+}
+
+APART void mm_strip_affine(const struct mm *m, u32 t, bool five)
+{
+	if (five)
+		BY_T(t, mm_affine(m, T, true));
+	else
+		BY_T(t, mm_affine(m, T, false));
+}
+
+static void mm_strip(u32 type, const struct mm *m, u32 t)
+{
+	switch (type) {
+	case LX_TYPE_F32: case LX_TYPE_F16: case LX_TYPE_BF16:
+		mm_strip_float(type, m, t);
+		break;
 	case LX_TYPE_Q1_0: case LX_TYPE_Q2_0:
 	case LX_TYPE_Q4_0: BY_T(t, mm_simple(m, T, W_Q4_0)); break;
 	case LX_TYPE_Q5_0: BY_T(t, mm_simple(m, T, W_Q5_0)); break;
 	case LX_TYPE_Q8_0: BY_T(t, mm_simple(m, T, W_Q8_0)); break;
 	case LX_TYPE_IQ4_NL: BY_T(t, mm_simple(m, T, W_IQ4_NL)); break;
 	case LX_TYPE_MXFP4: BY_T(t, mm_simple(m, T, W_MXFP4)); break;
-	case LX_TYPE_Q4_1: BY_T(t, mm_affine(m, T, false)); break;
-	case LX_TYPE_Q5_1: BY_T(t, mm_affine(m, T, true)); break;
+	case LX_TYPE_Q4_1: mm_strip_affine(m, t, false); break;
+	case LX_TYPE_Q5_1: mm_strip_affine(m, t, true); break;
 	case LX_TYPE_Q4_K: BY_T(t, mm_k45(m, T, false)); break;
 	case LX_TYPE_Q5_K: BY_T(t, mm_k45(m, T, true)); break;
 	case LX_TYPE_Q6_K: BY_T(t, mm_k36(m, T, true)); break;
