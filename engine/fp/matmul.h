@@ -503,6 +503,16 @@ APART void mm_strip_affine(const struct mm *m, u32 t, bool five)
 		BY_T(t, mm_affine(m, T, false));
 }
 
+/* Of scales per 16. */
+APART void mm_strip_k236(u32 type, const struct mm *m, u32 t)
+{
+	switch (type) {
+	case LX_TYPE_Q6_K: BY_T(t, mm_k36(m, T, true)); break;
+	case LX_TYPE_Q3_K: BY_T(t, mm_k36(m, T, false)); break;
+	case LX_TYPE_Q2_K: BY_T(t, mm_q2_k(m, T)); break;
+	}
+}
+
 static void mm_strip(u32 type, const struct mm *m, u32 t)
 {
 	switch (type) {
@@ -519,9 +529,9 @@ static void mm_strip(u32 type, const struct mm *m, u32 t)
 	case LX_TYPE_Q5_1: mm_strip_affine(m, t, true); break;
 	case LX_TYPE_Q4_K: BY_T(t, mm_k45(m, T, false)); break;
 	case LX_TYPE_Q5_K: BY_T(t, mm_k45(m, T, true)); break;
-	case LX_TYPE_Q6_K: BY_T(t, mm_k36(m, T, true)); break;
-	case LX_TYPE_Q3_K: BY_T(t, mm_k36(m, T, false)); break;
-	case LX_TYPE_Q2_K: BY_T(t, mm_q2_k(m, T)); break;
+	case LX_TYPE_Q6_K: case LX_TYPE_Q3_K: case LX_TYPE_Q2_K:
+		mm_strip_k236(type, m, t);
+		break;
 	case LX_TYPE_IQ4_XS: BY_T(t, mm_iq4_xs(m, T)); break;
 	case LX_TYPE_NVFP4: mm_strip_nvfp4(m, t); break;
 	case LX_TYPE_TQ1_0: case LX_TYPE_TQ2_0:
