@@ -5,7 +5,7 @@
 # logits as in memory; one of more than twice the memory answers, many times as
 # fast as by whole layers; users at a time; a disk that fails ends turns and
 # nothing else.
-# BEDS: uml uml-lockdep qemu-6.1
+# BEDS: uml qemu-6.1
 # MEM: 384M
 # DISK: 1G
 . "$(dirname "$0")/lib.sh"
