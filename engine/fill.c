@@ -8,6 +8,7 @@
  */
 #include "fill.h"
 #include "piece.h"
+#include "scratch.h"
 #include "stream.h"
 #include "lx/convert.h"
 
@@ -95,14 +96,14 @@ static int load_vec(struct loader *l, const struct lx_item *it)
 			    v + i * lx_align_up(n, LX_STRIP), (size_t)n * 4);
 	if (r || !it->head)
 		return r;
-	copy = h->ops->alloc(h, (size_t)n * 4, LX_MEM_SCRATCH);
+	copy = lx_scratch_get(h, (size_t)n * 4);
 	if (!copy)
 		return lx_fail(l->err, -LX_ENOMEM, "no memory to read into");
 	lx_memcpy(copy, v, (size_t)n * 4);
 	/* The order of the rows it belongs to. */
 	for (u32 i = 0; i < n; i++)
 		v[i] = copy[lx_head_row(it->head, it->rot, i)];
-	h->ops->free(h, copy, (size_t)n * 4, LX_MEM_SCRATCH);
+	lx_scratch_put(h, copy, (size_t)n * 4);
 	return 0;
 }
 
@@ -206,16 +207,14 @@ static int convert_all(struct loader *l)
 			c.bytes = lx_max(c.bytes, stage_row(it) *
 					 lx_item_row_unit(it));
 	}
-	c.stage = h->ops->alloc(h, c.bytes, LX_MEM_SCRATCH);
-	c.made = h->ops->alloc(h, c.bytes, LX_MEM_SCRATCH);
+	c.stage = lx_scratch_get(h, c.bytes);
+	c.made = lx_scratch_get(h, c.bytes);
 	if (c.stage && c.made)
 		r = convert_items(l, &c);
 	else
 		r = lx_fail(l->err, -LX_ENOMEM, "no memory to read into");
-	if (c.made)
-		h->ops->free(h, c.made, c.bytes, LX_MEM_SCRATCH);
-	if (c.stage)
-		h->ops->free(h, c.stage, c.bytes, LX_MEM_SCRATCH);
+	lx_scratch_put(h, c.made, c.bytes);
+	lx_scratch_put(h, c.stage, c.bytes);
 	return r;
 }
 

@@ -6,6 +6,7 @@
  */
 #include "session.h"
 #include "render.h"
+#include "scratch.h"
 
 #define ANSWER_ROOM 64		/* tokens of an answer that need no more memory */
 #define TEXT_PER_TOKEN 32	/* bytes of text a context could hold at most */
@@ -78,11 +79,7 @@ int lx_session_write(struct lx_session *s, enum lx_role role,
 
 void lx_prompt_unprepare(struct lx_session *s)
 {
-	struct lx_host *h = s->e->host;
-
-	if (s->ready)
-		h->ops->free(h, s->ready, s->cap_ready * sizeof(*s->ready),
-			     LX_MEM_SCRATCH);
+	lx_scratch_put(s->e->host, s->ready, s->cap_ready * sizeof(*s->ready));
 	s->ready = NULL;
 	s->n_ready = 0;
 	s->cap_ready = 0;
@@ -105,13 +102,12 @@ static int tokenize(struct lx_session *s, const char *text, size_t n,
 		    const struct lx_span *spans, u32 n_spans, u32 flags,
 		    enum lx_ready what, struct lx_error *err)
 {
-	struct lx_host *h = s->e->host;
 	/* A byte gives one token; as bytes of a space that is none, three. */
 	u32 max = (u32)lx_min((u64)s->e->n_ctx, 4 * (u64)n + 8);
 	s64 got;
 
 	lx_prompt_unprepare(s);
-	s->ready = h->ops->alloc(h, max * sizeof(*s->ready), LX_MEM_SCRATCH);
+	s->ready = lx_scratch_get(s->e->host, max * sizeof(*s->ready));
 	if (!s->ready)
 		return lx_fail(err, -LX_ENOMEM, "no memory for the prompt");
 	s->cap_ready = max;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /* Messages and the model's chat format, put together once per turn. */
 #include "render.h"
+#include "scratch.h"
 
 static bool formatted(const struct lx_session *s)
 {
@@ -104,9 +105,8 @@ int lx_render(struct lx_session *s, bool answer, struct lx_rendered *r,
 	walk(s, answer, r);
 	r->cap = r->len + 1;
 	r->cap_spans = r->n_spans + 1;
-	r->spans = h->ops->alloc(h, r->cap_spans * sizeof(*r->spans),
-				 LX_MEM_SCRATCH);
-	r->text = h->ops->alloc(h, r->cap, LX_MEM_SCRATCH);
+	r->spans = lx_scratch_get(h, r->cap_spans * sizeof(*r->spans));
+	r->text = lx_scratch_get(h, r->cap);
 	if (!r->spans || !r->text)
 		return lx_fail(err, -LX_ENOMEM, "no memory for the prompt");
 	walk(s, answer, r);
@@ -117,9 +117,6 @@ void lx_render_free(struct lx_session *s, struct lx_rendered *r)
 {
 	struct lx_host *h = s->e->host;
 
-	if (r->text)
-		h->ops->free(h, r->text, r->cap, LX_MEM_SCRATCH);
-	if (r->spans)
-		h->ops->free(h, r->spans, r->cap_spans * sizeof(*r->spans),
-			     LX_MEM_SCRATCH);
+	lx_scratch_put(h, r->text, r->cap);
+	lx_scratch_put(h, r->spans, r->cap_spans * sizeof(*r->spans));
 }

@@ -7,6 +7,7 @@
  * rank, and taken when their place is still free. A text may be nothing but
  * candidates: every loop over it lets others run, and ends when it is to.
  */
+#include "scratch.h"
 #include "special.h"
 
 #define TICK 65536		/* bytes or candidates between two looks around */
@@ -125,35 +126,24 @@ struct choice {
 	size_t n, map_size;
 };
 
-static void *get(const struct lx_vocab *v, size_t n)
-{
-	return v->host->ops->alloc(v->host, n, LX_MEM_SCRATCH);
-}
-
-static void put(const struct lx_vocab *v, void *p, size_t n)
-{
-	if (p)
-		v->host->ops->free(v->host, p, n, LX_MEM_SCRATCH);
-}
-
 static bool get_choice(struct choice *ch, const struct lx_vocab *v, size_t n,
 		       size_t text)
 {
 	ch->n = n;
 	ch->map_size = text / 8 + 1;
-	ch->id = get(v, v->n_special * sizeof(*ch->id));
-	ch->next = get(v, v->n_special * sizeof(*ch->next));
-	ch->order = get(v, n * sizeof(*ch->order));
-	ch->map = get(v, ch->map_size);
+	ch->id = lx_scratch_get(v->host, v->n_special * sizeof(*ch->id));
+	ch->next = lx_scratch_get(v->host, v->n_special * sizeof(*ch->next));
+	ch->order = lx_scratch_get(v->host, n * sizeof(*ch->order));
+	ch->map = lx_scratch_get(v->host, ch->map_size);
 	return ch->id && ch->next && ch->order && ch->map;
 }
 
 static void put_choice(struct choice *ch, const struct lx_vocab *v)
 {
-	put(v, ch->id, v->n_special * sizeof(*ch->id));
-	put(v, ch->next, v->n_special * sizeof(*ch->next));
-	put(v, ch->order, ch->n * sizeof(*ch->order));
-	put(v, ch->map, ch->map_size);
+	lx_scratch_put(v->host, ch->id, v->n_special * sizeof(*ch->id));
+	lx_scratch_put(v->host, ch->next, v->n_special * sizeof(*ch->next));
+	lx_scratch_put(v->host, ch->order, ch->n * sizeof(*ch->order));
+	lx_scratch_put(v->host, ch->map, ch->map_size);
 }
 
 /* Candidates are in the order of positions: counting keeps that in a rank. */
@@ -238,7 +228,7 @@ int lx_cuts_find(struct lx_cuts *c, const struct lx_vocab *v, const u8 *p,
 	if (c->n > 0xffffffffu)
 		return -LX_ENOMEM;
 	c->size = c->n * sizeof(u64);
-	c->at = get(v, c->size);
+	c->at = lx_scratch_get(v->host, c->size);
 	if (!c->at)
 		return -LX_ENOMEM;
 	s.out = c->at;
@@ -248,7 +238,6 @@ int lx_cuts_find(struct lx_cuts *c, const struct lx_vocab *v, const u8 *p,
 
 void lx_cuts_free(struct lx_cuts *c, const struct lx_vocab *v)
 {
-	if (c->at)
-		v->host->ops->free(v->host, c->at, c->size, LX_MEM_SCRATCH);
+	lx_scratch_put(v->host, c->at, c->size);
 	c->at = NULL;
 }

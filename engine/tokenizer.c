@@ -3,6 +3,7 @@
  * Text to tokens: special tokens are cut out first, what lies between them
  * goes to the SentencePiece or BPE tokenizer.
  */
+#include "scratch.h"
 #include "tokenizer.h"
 
 #define TEXT_MAX (1u << 30)
@@ -13,7 +14,7 @@
 
 static void *get(struct lx_tok *t, size_t size)
 {
-	void *p = t->host->ops->alloc(t->host, size, LX_MEM_SCRATCH);
+	void *p = lx_scratch_get(t->host, size);
 
 	if (!p)
 		t->err = -LX_ENOMEM;
@@ -22,8 +23,7 @@ static void *get(struct lx_tok *t, size_t size)
 
 static void put(struct lx_tok *t, void *p, size_t size)
 {
-	if (p)
-		t->host->ops->free(t->host, p, size, LX_MEM_SCRATCH);
+	lx_scratch_put(t->host, p, size);
 }
 
 static void free_syms(struct lx_tok *t)
@@ -112,8 +112,7 @@ static void make_cache(struct lx_tok *t, size_t n)
 		return;
 	while (words < WORDS_MAX && words < n / 16)
 		words *= 2;
-	t->word = t->host->ops->alloc(t->host, words * sizeof(*t->word),
-				      LX_MEM_SCRATCH);
+	t->word = lx_scratch_get(t->host, words * sizeof(*t->word));
 	t->n_word = t->word ? words : 0;	/* works without, too */
 }
 
