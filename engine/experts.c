@@ -238,7 +238,7 @@ static struct owner owner_of(const struct lx_session *s)
 
 static bool same(const struct owner *a, const struct owner *b)
 {
-	return !lx_memcmp(a, b, sizeof(*a));
+	return a->session == b->session && lx_same_realm(&a->realm, &b->realm);
 }
 
 /* The step begins. True: it is of several owners. */

@@ -160,8 +160,7 @@ static bool is_idle(const struct lx_session *s)
 
 static bool is_public(const struct lx_session *s)
 {
-	return s->shares && !lx_memcmp(&s->realm, &lx_realm_public,
-				       sizeof(s->realm));
+	return s->shares && lx_same_realm(&s->realm, &lx_realm_public);
 }
 
 /* What is computed once for everybody goes last. */

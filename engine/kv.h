@@ -43,6 +43,12 @@ static inline bool lx_kv_own(int err)
 int lx_charged_block(struct lx_host *h, struct lx_block *b, size_t size,
 		     enum lx_mem kind, void *account);
 
+static inline bool lx_same_realm(const struct lx_realm *a,
+				 const struct lx_realm *b)
+{
+	return !lx_memcmp(a, b, sizeof(*a));
+}
+
 /* The same as clients are told. */
 static inline int lx_kv_error(int err)
 {

@@ -26,18 +26,13 @@ static struct lx_kv_page **bucket(const struct lx_kv *kv,
 	return &kv->buckets[(h >> 32) & (kv->n_buckets - 1)];
 }
 
-static bool same_realm(const struct lx_realm *a, const struct lx_realm *b)
-{
-	return !lx_memcmp(a, b, sizeof(*a));
-}
-
 static struct lx_kv_page *find(const struct lx_engine *e,
 			       const struct lx_realm *r, u64 parent,
 			       const s32 *tokens)
 {
 	struct lx_kv_page *p = *bucket(&e->kv, r, parent, tokens);
 
-	while (p && (p->parent != parent || !same_realm(&p->realm, r) ||
+	while (p && (p->parent != parent || !lx_same_realm(&p->realm, r) ||
 		     lx_memcmp(p->tokens, tokens, sizeof(p->tokens))))
 		p = p->next;
 	return p;
