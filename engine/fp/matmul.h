@@ -64,10 +64,10 @@ INL void mm_ahead(const u8 *p, u32 bytes, u32 t)
 		mm_touch(p + MM_AHEAD, bytes);
 }
 
-/* The same for one with a plane of high bits at its end, which is used first. */
-INL void mm_plane(const u8 *p, u32 bytes, u32 t)
+/* The same; @plane: of high bits, at the end of these and used first. */
+INL void mm_body(const u8 *p, u32 bytes, bool plane, u32 t)
 {
-	if (t <= MM_IN_ORDER)
+	if (plane && t <= MM_IN_ORDER)
 		mm_touch(p + LX_CACHELINE, bytes);
 	else
 		mm_ahead(p, bytes, t);
@@ -208,10 +208,7 @@ INL void mm_simple(const struct mm *m, u32 t, u32 what)
 				const u16 *s = (const u16 *)p + 16 * b + h;
 				const u8 *q = p + 64 + b * bytes;
 
-				if (what == W_Q5_0)
-					mm_plane(q, bytes, t);
-				else
-					mm_ahead(q, bytes, t);
+				mm_body(q, bytes, what == W_Q5_0, t);
 				struct blk w =
 					what == W_Q8_0 ? unpack8(q, h) :
 					what == W_Q5_0 ? unpack5(q, h) :
@@ -247,10 +244,7 @@ INL void mm_affine(const struct mm *m, u32 t, bool five)
 
 			if (k % 2 == 0)
 				mm_inputs(x, x.sx, 1, k, 2, t);
-			if (five)
-				mm_plane(p, 64 + bytes, t);
-			else
-				mm_ahead(p, 64 + bytes, t);
+			mm_body(p, 64 + bytes, five, t);
 			mm_block32(&w, vf_load_f16(s), x, k, t, -1, false, acc);
 			mm_min32(vf_sub(vf_zero(), vf_load_f16(s + 16)), x, k,
 				 t, acc);
@@ -286,10 +280,7 @@ INL void mm_k45(const struct mm *m, u32 t, bool five)
 				vf mw = vf_mul(dm, vf_from_vi(
 						vi_load_u8(sc + 128)));
 
-				if (five)
-					mm_plane(p, bytes, t);
-				else
-					mm_ahead(p, bytes, t);
+				mm_body(p, bytes, five, t);
 				mm_block32(&w, dw, x, k + b, t, -1, false, acc);
 				mm_min32(mw, x, k + b, t, acc);
 			}
