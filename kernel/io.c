@@ -138,13 +138,6 @@ out:
 
 /* ---- reading ---- */
 
-/* Under model->lock: the loop has something to do. */
-static void kick(struct llamux_model *m)
-{
-	atomic_inc(&m->kicks);
-	wake_up(&m->wake);
-}
-
 int llamux_session_complete(struct llamux_session *s)
 {
 	int err = llamux_session_settle(s);
@@ -178,7 +171,7 @@ static int start_turn(struct llamux_session *s)
 	err = lx_session_start(s->lx, NULL);
 	if (!err) {
 		s->turn = true;
-		kick(s->model);
+		llamux_model_kick(s->model);
 	}
 	return err;
 }
@@ -233,7 +226,7 @@ static int fill(struct llamux_session *s)
 	s->out_at = 0;
 	s->out_end = n;
 	if (n) {
-		kick(s->model);	/* it may have waited for room */
+		llamux_model_kick(s->model);	/* it may have waited for room */
 		return n;
 	}
 	return llamux_session_state(s) == LX_SESSION_DONE ? end_turn(s) : -EAGAIN;

@@ -206,7 +206,7 @@ static void wake(struct llamux_model *m)
 /* One look at what there is to do; sleeps when it is nothing. */
 static void serve(struct llamux_model *m)
 {
-	int kicks = atomic_read(&m->kicks);
+	int kicks = atomic_read_acquire(&m->kicks);
 	long patience;
 
 	if (READ_ONCE(m->wanted))

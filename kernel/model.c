@@ -252,9 +252,8 @@ bool llamux_model_is_default(const struct llamux_model *m)
 
 void llamux_model_kick(struct llamux_model *m)
 {
-	mutex_lock(&m->lock);
-	atomic_inc(&m->kicks);
-	mutex_unlock(&m->lock);
+	/* After what there is to be seen; pairs with serve() in loop.c. */
+	atomic_fetch_inc_release(&m->kicks);
 	wake_up(&m->wake);
 }
 

@@ -150,7 +150,10 @@ void llamux_model_each(void (*fn)(struct llamux_model *m, void *arg),
 bool llamux_model_move(struct llamux_model *m, enum llamux_model_state from,
 		       enum llamux_model_state to);
 
-/* Something became runnable, or is to be closed. */
+/*
+ * Something became runnable, or is to be closed. Needs no lock, and may be called
+ * under any, and where memory is being freed.
+ */
 void llamux_model_kick(struct llamux_model *m);
 
 /*

@@ -148,8 +148,7 @@ static u64 doze(struct llamux_model *m)
 	if (llamux_model_patience(m) == MAX_SCHEDULE_TIMEOUT)
 		return 0;
 	WRITE_ONCE(m->doze, true);
-	atomic_inc(&m->kicks);
-	wake_up(&m->wake);
+	llamux_model_kick(m);
 	return 0;
 }
 
