@@ -351,21 +351,18 @@ const struct json_value **json_sorted(const struct json_value *v)
 	return sorted;
 }
 
+static int is_key(const void *key, const void *member)
+{
+	const struct json_value *const *m = member;
+
+	return strcmp(key, (*m)->key);
+}
+
 const struct json_value *json_find(const struct json_value *const *sorted,
 				   size_t n, const char *key)
 {
-	size_t lo = 0, hi = n;
+	const struct json_value *const *m = bsearch(key, sorted, n,
+						    sizeof(*sorted), is_key);
 
-	while (lo < hi) {
-		size_t at = lo + (hi - lo) / 2;
-		int c = strcmp(key, sorted[at]->key);
-
-		if (!c)
-			return sorted[at];
-		if (c < 0)
-			hi = at;
-		else
-			lo = at + 1;
-	}
-	return NULL;
+	return m ? *m : NULL;
 }
