@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -80,6 +81,28 @@ void gw_kv_array(struct ggufw *w, const char *key, u32 elem, u64 n)
 	gw_key(w, key, LX_GGUF_ARRAY);
 	gw_u32(w, elem);
 	gw_u64(w, n);
+}
+
+void gw_spm(struct ggufw *w, u32 n)
+{
+	char token[16];
+
+	gw_kv_str(w, "tokenizer.ggml.model", "llama");
+	gw_kv_array(w, "tokenizer.ggml.tokens", LX_GGUF_STRING, n);
+	gw_str(w, "<unk>");
+	gw_str(w, "<s>");
+	gw_str(w, "</s>");
+	for (u32 i = 3; i < n; i++) {
+		snprintf(token, sizeof(token), i < 259 ? "<0x%02X>" : "w%u",
+			 i < 259 ? i - 3 : i);
+		gw_str(w, token);
+	}
+	gw_kv_array(w, "tokenizer.ggml.scores", LX_GGUF_F32, n);
+	for (u32 i = 0; i < n; i++)
+		gw_u32(w, 0);
+	gw_kv_array(w, "tokenizer.ggml.token_type", LX_GGUF_I32, n);
+	for (u32 i = 0; i < n; i++)
+		gw_u32(w, i < 3 ? 3 : i < 259 ? 6 : 1);
 }
 
 void gw_tensor(struct ggufw *w, const char *name, u32 n_dims, const u64 *ne,

@@ -27,6 +27,11 @@ void gw_kv_str(struct ggufw *w, const char *key, const char *v);
 void gw_kv_array(struct ggufw *w, const char *key, u32 elem, u64 n);
 void gw_tensor(struct ggufw *w, const char *name, u32 n_dims, const u64 *ne,
 	       u32 type, u64 offset);
+/*
+ * The four keys of a SentencePiece vocabulary of @n tokens, 259 at least: three
+ * control tokens, the bytes, words.
+ */
+void gw_spm(struct ggufw *w, u32 n);
 void gw_free(struct ggufw *w);
 
 #endif

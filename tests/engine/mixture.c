@@ -47,28 +47,6 @@ static void layer(struct made *m, u32 l)
 	}
 }
 
-static void vocabulary(struct ggufw *w)
-{
-	char token[16];
-
-	gw_kv_str(w, "tokenizer.ggml.model", "llama");
-	gw_kv_array(w, "tokenizer.ggml.tokens", LX_GGUF_STRING, MIXTURE_VOCAB);
-	gw_str(w, "<unk>");
-	gw_str(w, "<s>");
-	gw_str(w, "</s>");
-	for (u32 i = 3; i < MIXTURE_VOCAB; i++) {
-		snprintf(token, sizeof(token), i < 259 ? "<0x%02X>" : "w%u",
-			 i < 259 ? i - 3 : i);
-		gw_str(w, token);
-	}
-	gw_kv_array(w, "tokenizer.ggml.scores", LX_GGUF_F32, MIXTURE_VOCAB);
-	for (u32 i = 0; i < MIXTURE_VOCAB; i++)
-		gw_u32(w, 0);
-	gw_kv_array(w, "tokenizer.ggml.token_type", LX_GGUF_I32, MIXTURE_VOCAB);
-	for (u32 i = 0; i < MIXTURE_VOCAB; i++)
-		gw_u32(w, i < 3 ? 3 : i < 259 ? 6 : 1);
-}
-
 static void keys(struct ggufw *w)
 {
 	static const struct { const char *name; u32 v; } all[] = {
@@ -88,7 +66,7 @@ static void keys(struct ggufw *w)
 	}
 	gw_key(w, "llama.attention.layer_norm_rms_epsilon", LX_GGUF_F32);
 	gw_u32(w, 0x3727c5ac);	/* 1e-5 */
-	vocabulary(w);
+	gw_spm(w, MIXTURE_VOCAB);
 }
 
 bool mixture_write(const char *path)

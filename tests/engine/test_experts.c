@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "experts.h"
+#include "held.h"
 #include "local.h"
 #include "mixture.h"
 #include "session.h"
@@ -98,15 +99,6 @@ static void test_bits(const void *want)
 			      "%u slots, batches of %u", n, batch);
 		local_close(&l);
 	}
-}
-
-static u64 held(const struct local *l)
-{
-	u64 sum = 0;
-
-	for (u32 i = 0; i < LX_MEM_KINDS; i++)
-		sum += user_host_held(l->host, i);
-	return sum;
 }
 
 /* As many stay as the memory is for, which is not exceeded; else by layer. */

@@ -181,28 +181,6 @@ static void layer(struct ggufw *w, const struct shape *s, u32 i)
 #undef TENSOR
 }
 
-static void vocabulary(struct ggufw *w, u32 n)
-{
-	char token[16];
-
-	gw_kv_str(w, "tokenizer.ggml.model", "llama");
-	gw_kv_array(w, "tokenizer.ggml.tokens", LX_GGUF_STRING, n);
-	gw_str(w, "<unk>");
-	gw_str(w, "<s>");
-	gw_str(w, "</s>");
-	for (u32 i = 3; i < n; i++) {
-		snprintf(token, sizeof(token), i < 259 ? "<0x%02X>" : "w%u",
-			 i < 259 ? i - 3 : i);
-		gw_str(w, token);
-	}
-	gw_kv_array(w, "tokenizer.ggml.scores", LX_GGUF_F32, n);
-	for (u32 i = 0; i < n; i++)
-		gw_u32(w, 0);
-	gw_kv_array(w, "tokenizer.ggml.token_type", LX_GGUF_I32, n);
-	for (u32 i = 0; i < n; i++)
-		gw_u32(w, i < 3 ? 3 : i < 259 ? 6 : 1);
-}
-
 /* One value for all layers, or an array of one for each. */
 static void per_layer(struct ggufw *w, const char *key, const struct shape *s,
 		      u32 v)
@@ -236,7 +214,7 @@ static void header(struct ggufw *w, const struct shape *s)
 		gw_kv_u32(w, "llama.expert_count", s->experts);
 		gw_kv_u32(w, "llama.expert_used_count", 2);
 	}
-	vocabulary(w, s->vocab);
+	gw_spm(w, s->vocab);
 	tensor(w, "token_embd.weight", s->embd, s->vocab, 0, LX_TYPE_Q4_K);
 	tensor(w, "output.weight", s->embd, s->vocab, 0, LX_TYPE_Q6_K);
 	tensor(w, "output_norm.weight", s->embd, 0, 0, LX_TYPE_F32);

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "held.h"
 #include "local.h"
 #include "lx/quant.h"
 #include "model.h"
@@ -71,15 +72,6 @@ static void test_bits(void *want, size_t n, u32 n_layer)
 		}
 		local_close(&l);
 	}
-}
-
-static u64 held(const struct local *l)
-{
-	u64 sum = 0;
-
-	for (u32 i = 0; i < LX_MEM_KINDS; i++)
-		sum += user_host_held(l->host, i);
-	return sum;
 }
 
 /* As many layers stay as the memory is for, which is not exceeded. */

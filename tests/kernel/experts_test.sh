@@ -145,19 +145,10 @@ big() {
 			[ "$(text "$TMP/many$i")" = "$(text "$TMP/experts")" ]
 	done
 
-	bash -c 'exec 3<>/dev/llama; printf "Once upon a time" >&3; exec cat <&3' \
-		>/dev/null &
-	sleep 0.5
-	kill -9 $!
-	wait $! 2>/dev/null
+	kill_client 0.5
 	check "after a client was killed" answer "$TMP/again"
 	check "the same" [ "$(text "$TMP/again")" = "$(text "$TMP/experts")" ]
-	bash -c 'exec 3<>/dev/llama; printf "a b c" >&3; exec cat <&3' >/dev/null &
-	sleep 0.5
-	check "unload in mid-answer" "$LLAMUX" unload s
-	kill -9 $!
-	wait $! 2>/dev/null
-	check "it goes when its client has gone" wait_gone s
+	unload_in_mid_answer s 0.5
 }
 
 [ "$BED" != uml ] || big
@@ -165,20 +156,7 @@ big() {
 # A disk that fails in mid-answer.
 "$LLAMUX" load --stream --default --name s --ctx 256 \
 	"$TMP/disk/mixtral.gguf" || exit 1
-bash -c 'while exec 3<>/dev/llama; do
-	printf "Once upon a time" >&3; cat <&3 || exit 1; done' >"$TMP/text" \
-	2>"$TMP/error" &
-sleep 3
-python3 -c 'import fcntl, os, struct, sys
-fcntl.ioctl(os.open(sys.argv[1], os.O_RDONLY), 0x8004587d, struct.pack("I", 2))' \
-	"$TMP/disk" || exit 1
-refused "a read error ends the turn" wait $!
-cat "$TMP/error"
-check "with that error" grep -q 'Input/output error' "$TMP/error"
-check "and was answered before" [ -s "$TMP/text" ]
-dmesg | grep 'llamux: s: '
-check "the log says which tensor" grep -q 'llamux: s: tensor .*read error' \
-	<(dmesg)
+disk_fails s "$TMP/disk"
 unload s
 check "rmmod" rmmod llamux
 umount "$TMP/disk"

@@ -142,3 +142,48 @@ generate() {
 		done &
 	done
 }
+
+# begin_answer: a client of the default model waits for an answer; its number
+# is $!
+begin_answer() {
+	bash -c 'exec 3<>/dev/llama; printf "Once upon a time" >&3; exec cat <&3' \
+		>/dev/null &
+}
+
+# kill_client SECONDS: one that waits for an answer, after a while
+kill_client() {
+	begin_answer
+	sleep "$1"
+	kill -9 $!
+	wait $! 2>/dev/null
+	return 0
+}
+
+# unload_in_mid_answer NAME SECONDS: of the default model, after a while
+unload_in_mid_answer() {
+	begin_answer
+	sleep "$2"
+	check "unload in mid-answer" build/llamux unload "$1"
+	kill -9 $!
+	wait $! 2>/dev/null
+	check "it goes when its client has gone" wait_gone "$1"
+}
+
+# disk_fails NAME DIRECTORY: the file system of the default model's file is shut
+# down in mid-answer (EXT4_IOC_SHUTDOWN)
+disk_fails() {
+	bash -c 'while exec 3<>/dev/llama; do
+		printf "Once upon a time" >&3; cat <&3 || exit 1; done' \
+		>"$TMP/text" 2>"$TMP/error" &
+	sleep 3
+	python3 -c 'import fcntl, os, struct, sys
+fcntl.ioctl(os.open(sys.argv[1], os.O_RDONLY), 0x8004587d, struct.pack("I", 2))' \
+		"$2" || exit 1
+	refused "a read error ends the turn" wait $!
+	cat "$TMP/error"
+	check "with that error" grep -q 'Input/output error' "$TMP/error"
+	check "and was answered before" [ -s "$TMP/text" ]
+	dmesg | grep "llamux: $1: "
+	check "the log says which tensor" \
+		grep -q "llamux: $1: tensor .*read error" <(dmesg)
+}

@@ -51,16 +51,6 @@ check "it says so" grep -q 'no direct reads' "$TMP/refused"
 refused "quantized on load and streamed" "$LLAMUX" load --stream --as Q4_0 \
 	--name s "$TMP/disk/small.gguf"
 
-# kill_client: one that waits for an answer of "s"
-kill_client() {
-	bash -c 'exec 3<>/dev/llama; printf "Once upon a time" >&3; exec cat <&3' \
-		>/dev/null &
-	sleep "$1"
-	kill -9 $!
-	wait $! 2>/dev/null
-	return 0
-}
-
 # big: a model of twice the memory
 big() {
 	local file=$TMP/disk/big.gguf dd tokens part
@@ -111,12 +101,7 @@ big() {
 	text='s/.*("text": .*), "finish.*/\1/'
 	check "the same after a client was killed" cmp \
 		<(sed -E "$text" "$TMP/kernel") <(sed -E "$text" "$TMP/again")
-	bash -c 'exec 3<>/dev/llama; printf "a b c" >&3; exec cat <&3' >/dev/null &
-	sleep 1
-	check "unload in mid-answer" "$LLAMUX" unload big
-	kill -9 $!
-	wait $! 2>/dev/null
-	check "it goes when its client has gone" wait_gone big
+	unload_in_mid_answer big 1
 	"$LLAMUX" --user --stream -m "$file" --json ask --raw --temp 0 -n 5 \
 		"a b c" >"$TMP/user"
 	check "the same text from the engine in a process" cmp \
@@ -128,20 +113,7 @@ big() {
 # A disk that fails in mid-answer.
 "$LLAMUX" load --stream --default --name s --ctx 256 "$TMP/disk/small.gguf" ||
 	exit 1
-bash -c 'while exec 3<>/dev/llama; do
-	printf "Once upon a time" >&3; cat <&3 || exit 1; done' >"$TMP/text" \
-	2>"$TMP/error" &
-sleep 3
-python3 -c 'import fcntl, os, struct, sys
-fcntl.ioctl(os.open(sys.argv[1], os.O_RDONLY), 0x8004587d, struct.pack("I", 2))' \
-	"$TMP/disk" || exit 1
-refused "a read error ends the turn" wait $!
-cat "$TMP/error"
-check "with that error" grep -q 'Input/output error' "$TMP/error"
-check "and was answered before" [ -s "$TMP/text" ]
-dmesg | grep 'llamux: s: '
-check "the log says which tensor" grep -q 'llamux: s: tensor .*read error' \
-	<(dmesg)
+disk_fails s "$TMP/disk"
 "$LOGITS" whole "$TMP/ids" "$TMP/got"
 check "other models do not mind" cmp "$TMP/want" "$TMP/got"
 check "unload" "$LLAMUX" unload s
